@@ -1,0 +1,1 @@
+//! Runnable examples of Menagerie; each file of this crate is one program.

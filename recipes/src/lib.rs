@@ -1,0 +1,1 @@
+//! Typed async coordination recipes on the Menagerie client.
