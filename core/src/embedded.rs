@@ -1,0 +1,1 @@
+//! A server in this process, for tests, examples and small programs.

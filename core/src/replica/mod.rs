@@ -1,0 +1,1 @@
+//! One ensemble member as a pure machine.

@@ -1,0 +1,1 @@
+//! Consensus: orders opaque payloads.
