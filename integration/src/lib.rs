@@ -1,1 +1,33 @@
-//! What the integration tests share: real ensembles, the reference server and its clients.
+//! What the integration tests share: servers as child processes (ours and the reference), the reference's own clients,
+//! and the checkers that read the project's rules from its documents.
+//!
+//! Everything here listens on and talks to 127.0.0.1 only, and ends only the processes it started, by their id.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`architecture`] | reads the module table of ARCHITECTURE.md and finds imports that go up |
+//! | [`dialogue`] | a program that is talked to through its standard input and output |
+//! | [`server`] | a server on a free port: start, kill, start again, as either software |
+//! | [`software`] | which server: ours, or the reference |
+//! | [`ours`] | finds (builds) the `menagerie` binary |
+//! | [`reference`] | the reference server's jars, its Java shell and its C shell |
+//! | [`requirement`] | tests that need something that may be absent: skipped, or an error |
+//! | [`port`], [`four_letter`], [`raw`], [`usage`] | free ports, four-letter words, hand-made frames, CPU and memory of a process |
+//! | [`workspace`] | the files of this repository |
+
+pub mod architecture;
+pub mod dialogue;
+pub mod four_letter;
+pub mod ours;
+pub mod port;
+pub mod raw;
+pub mod reference;
+pub mod requirement;
+pub mod server;
+pub mod software;
+pub mod usage;
+
+pub mod workspace;
+
+/// What a test returns: any error ends it with its message.
+pub type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

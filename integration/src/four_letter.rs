@@ -1,0 +1,17 @@
+//! Four-letter words: the operator's questions on the client port.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::time::Duration;
+
+/// Sends `word` to 127.0.0.1:`port` and returns the whole answer. Gives up on a silent server after five seconds.
+pub fn ask(port: u16, word: &str) -> io::Result<String> {
+    let address = (Ipv4Addr::LOCALHOST, port).into();
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.write_all(word.as_bytes())?;
+    stream.shutdown(Shutdown::Write)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}

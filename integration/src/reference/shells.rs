@@ -1,0 +1,35 @@
+//! The reference's two interactive shells as dialogues: `zkCli` on the JVM, and `cli_mt` on its C client.
+
+use std::io;
+use std::process::{Command, Stdio};
+
+use super::{C_SHELL, Reference};
+use crate::dialogue::Dialogue;
+
+impl Reference {
+    /// The Java shell, connected to `hosts`.
+    pub fn java_shell(&self, hosts: &str) -> io::Result<Dialogue> {
+        let mut command = self.java();
+        command.args(["org.apache.zookeeper.ZooKeeperMain", "-server", hosts]);
+        let mut shell = Dialogue::start(command)?;
+        shell.expect("state:SyncConnected type:None")?;
+        Ok(shell)
+    }
+
+    /// One command given to the Java shell on its command line. Returns everything it printed.
+    pub fn java_command(&self, hosts: &str, words: &[&str]) -> io::Result<String> {
+        let mut command = self.java();
+        command.args(["org.apache.zookeeper.ZooKeeperMain", "-server", hosts]).args(words);
+        let output = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output()?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
+    }
+
+    /// The C shell, connected to `hosts`.
+    pub fn c_shell(&self, hosts: &str) -> io::Result<Dialogue> {
+        let mut command = Command::new(C_SHELL);
+        command.arg(hosts);
+        let mut shell = Dialogue::start(command)?;
+        shell.expect("SESSION_EVENT state = CONNECTED_STATE")?;
+        Ok(shell)
+    }
+}

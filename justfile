@@ -1,0 +1,38 @@
+# What people type; each line is one command, and `.ci/verify` is the gate that continuous integration runs too.
+
+# The read-only gate: format, lints, feature sets, documentation, tests, README's commands.
+verify:
+    .ci/verify
+
+# The one that changes files.
+fix:
+    cargo clippy --workspace --all-targets --all-features --fix --allow-dirty --allow-staged
+    cargo fmt --all
+
+# README's test command.
+test:
+    cargo test --workspace
+
+# Tests of one package, or by name, each in its own process: `just t -p menagerie-core storage`.
+t *arguments:
+    cargo nextest run {{arguments}}
+
+# Twenty rounds of kill -9 under write load.
+kill9 rounds="20":
+    MENAGERIE_ROUNDS={{rounds}} cargo test -p menagerie-integration --test kill9 -- --nocapture
+
+# Ours and the reference server side by side: throughput per CPU-second, memory.
+side-by-side *arguments:
+    cargo run --release -p menagerie-integration --bin side_by_side -- {{arguments}}
+
+# The master-worker cluster, as README shows it.
+demo:
+    cargo run -p menagerie-examples --bin master_worker
+
+# The book, as HTML in book/book (needs mdbook).
+book:
+    mdbook build book
+
+# Licences, bans and sources of all dependencies (needs cargo-deny).
+deny:
+    cargo deny --all-features check bans licenses sources
