@@ -1,0 +1,307 @@
+//! What a server is told before it starts: [`ServerConfig`], its defaults, and the errors of reading one.
+//!
+//! Knows no file syntax (that is [`zoo_cfg`](super::zoo_cfg)) and starts nothing.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use super::ensemble::Ensemble;
+use super::zoo_cfg;
+
+/// Everything the server can be told (protocol §4.2). Each field names its key in `zoo.cfg`, and its unit.
+///
+/// [`Default`] is a development server: 127.0.0.1:2181, data in `./menagerie-data`, everything else as the reference has it.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of zoo.cfg, independent of the others")]
+pub struct ServerConfig {
+    /// `dataDir`: holds `myid` and `version-2/` with snapshots and epoch files.
+    pub data_dir: PathBuf,
+    /// `dataLogDir`: holds `version-2/` with the transaction log; the same as `data_dir` unless told otherwise.
+    pub data_log_dir: PathBuf,
+    /// `clientPort`, `clientPortAddress`: where plain clients connect. `None`: no such listener. Port 0: any free port.
+    pub client_address: Option<SocketAddr>,
+    /// `clientPortListenBacklog`: connections that may wait to be accepted. `None`: the default of the system.
+    pub client_port_listen_backlog: Option<u32>,
+    /// `tickTime`, in milliseconds: the unit in which timeouts are expressed.
+    pub tick_time_ms: u32,
+    /// `minSessionTimeout`, in milliseconds: shorter requests are raised to it. Two ticks unless given.
+    pub min_session_timeout_ms: u32,
+    /// `maxSessionTimeout`, in milliseconds: longer requests are cut to it. Twenty ticks unless given.
+    pub max_session_timeout_ms: u32,
+    /// `nio.sessionlessCnxnTimeout`, in milliseconds: how long a connection may stay without a session.
+    pub sessionless_cnxn_timeout_ms: u32,
+    /// `maxClientCnxns`: connections from one address. 0: no limit.
+    pub max_client_cnxns: u32,
+    /// `maxCnxns`: connections in all. 0: no limit.
+    pub max_cnxns: u32,
+    /// `globalOutstandingLimit`: requests in process above which connections are no longer read from.
+    pub global_outstanding_limit: u32,
+    /// `jute.maxbuffer`, in bytes: the longest frame a client may send.
+    pub jute_maxbuffer: usize,
+    /// `preAllocSize`, in KiB: by how much a log file grows ahead of what is written into it.
+    pub pre_alloc_kb: u32,
+    /// `snapCount`: transactions between two snapshots (each member takes a random share of half of it).
+    pub snap_count: u32,
+    /// `snapSizeLimitInKb`, in KiB of log between two snapshots. `None`: no limit.
+    pub snap_size_limit_kb: Option<u64>,
+    /// `forceSync`: `fdatasync` before a write is acknowledged. Without it a power cut loses acknowledged writes.
+    pub force_sync: bool,
+    /// `fsync.warningthresholdms`, in milliseconds: a slower sync is reported.
+    pub fsync_warning_threshold_ms: u32,
+    /// `snapshot.trust.empty`: start from logs although there is no snapshot.
+    pub snapshot_trust_empty: bool,
+    /// `autopurge.snapRetainCount`: snapshots that a purge keeps; at least 3.
+    pub autopurge_snap_retain_count: u32,
+    /// `autopurge.purgeInterval`, in milliseconds (hours in the file, or with a unit: `30m`). `None`: never.
+    pub autopurge_purge_interval_ms: Option<u64>,
+    /// `4lw.commands.whitelist`: the four-letter words that are answered.
+    pub four_letter_words: FourLetterWords,
+    /// `digest.enabled`: digests of the tree in transactions and snapshots.
+    pub digest_enabled: bool,
+    /// `DigestAuthenticationProvider.superDigest`: `user:base64(sha1(user:password))` of whom no ACL binds.
+    pub super_digest: Option<String>,
+    /// `skipACL`: permit everything to everybody.
+    pub skip_acl: bool,
+    /// `enforceQuota`: refuse what exceeds a hard quota.
+    pub enforce_quota: bool,
+    /// `extendedTypesEnabled`: znodes with a time to live.
+    pub extended_types_enabled: bool,
+    /// `znode.container.checkIntervalMs`, in milliseconds: how often empty containers and expired TTL nodes are looked for.
+    pub container_check_interval_ms: u32,
+    /// `znode.container.maxPerMinute`: how many of them are deleted in a minute, at most.
+    pub container_max_per_minute: u32,
+    /// `znode.container.maxNeverUsedIntervalMs`, in milliseconds after which a container that never had a child goes. 0: it stays.
+    pub container_max_never_used_ms: u64,
+    /// `readonlymode.enabled`: serve reads without a quorum.
+    pub read_only_mode_enabled: bool,
+    /// `reconfigEnabled`: members may be changed while the ensemble runs.
+    pub reconfig_enabled: bool,
+    /// `standaloneEnabled`: a single participant runs standalone rather than as an ensemble of one.
+    pub standalone_enabled: bool,
+    /// `myid`, from the file of that name in `dataDir`. `None`: there is no such file.
+    pub server_id: Option<i64>,
+    /// `server.N`, `group.N`, `weight.N`, from the file itself or from `dynamicConfigFile`. `None`: none was given.
+    pub ensemble: Option<Ensemble>,
+    /// `initLimit`, in ticks: how long a learner may take to connect and synchronise. `None`: not given.
+    pub init_limit_ticks: Option<u32>,
+    /// `syncLimit`, in ticks: how far a learner may fall behind. `None`: not given.
+    pub sync_limit_ticks: Option<u32>,
+    /// What the operator should hear about the file it came from. Log each when the server starts.
+    pub warnings: Vec<Warning>,
+}
+
+/// The port of the development server, and of every example.
+pub const DEFAULT_CLIENT_PORT: u16 = 2181;
+
+/// `tickTime` where none is given, in milliseconds.
+pub const DEFAULT_TICK_TIME_MS: u32 = 3000;
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("./menagerie-data"),
+            data_log_dir: PathBuf::from("./menagerie-data"),
+            client_address: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_CLIENT_PORT)),
+            client_port_listen_backlog: None,
+            tick_time_ms: DEFAULT_TICK_TIME_MS,
+            min_session_timeout_ms: 2 * DEFAULT_TICK_TIME_MS,
+            max_session_timeout_ms: 20 * DEFAULT_TICK_TIME_MS,
+            sessionless_cnxn_timeout_ms: 10_000,
+            max_client_cnxns: 60,
+            max_cnxns: 0,
+            global_outstanding_limit: 1000,
+            jute_maxbuffer: 0xf_ffff,
+            pre_alloc_kb: 65_536,
+            snap_count: 100_000,
+            snap_size_limit_kb: Some(4_194_304),
+            force_sync: true,
+            fsync_warning_threshold_ms: 1000,
+            snapshot_trust_empty: false,
+            autopurge_snap_retain_count: 3,
+            autopurge_purge_interval_ms: None,
+            four_letter_words: FourLetterWords::default(),
+            digest_enabled: true,
+            super_digest: None,
+            skip_acl: false,
+            enforce_quota: false,
+            extended_types_enabled: false,
+            container_check_interval_ms: 60_000,
+            container_max_per_minute: 10_000,
+            container_max_never_used_ms: 0,
+            read_only_mode_enabled: false,
+            reconfig_enabled: false,
+            standalone_enabled: true,
+            server_id: None,
+            ensemble: None,
+            init_limit_ticks: None,
+            sync_limit_ticks: None,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+impl ServerConfig {
+    /// From the arguments of `menagerie server`, as the reference reads them (protocol §4.1): nothing (the development
+    /// server), one configuration file, or `clientPort dataDir [tickTime] [maxClientCnxns]`.
+    ///
+    /// Reads the files it names and resolves `clientPortAddress`, so it blocks.
+    ///
+    /// # Errors
+    /// See [`ConfigError`]; each is for the operator to read, and ends the process with exit code 2.
+    pub fn from_args(args: &[String]) -> Result<Self, ConfigError> {
+        match args {
+            [] => Ok(Self::default()),
+            [file] => zoo_cfg::load(file.as_ref()),
+            _ => zoo_cfg::from_positional(args),
+        }
+    }
+
+    /// Sets `tick_time_ms`, and the bounds of the session timeout to two and to twenty ticks.
+    pub fn with_tick_time_ms(mut self, tick_time_ms: u32) -> Self {
+        self.tick_time_ms = tick_time_ms;
+        self.min_session_timeout_ms = tick_time_ms.saturating_mul(2);
+        self.max_session_timeout_ms = tick_time_ms.saturating_mul(20);
+        self
+    }
+
+    /// Whether this describes a member of an ensemble rather than a standalone server: more than one participant, or
+    /// any list of servers with `standaloneEnabled=false` (protocol §4.1).
+    pub fn is_distributed(&self) -> bool {
+        self.ensemble.as_ref().is_some_and(|ensemble| !self.standalone_enabled || ensemble.participant_count() > 1)
+    }
+
+    /// Refuses what this version cannot run yet.
+    ///
+    /// # Errors
+    /// [`ConfigError::NotYet`] for a member of an ensemble.
+    pub fn require_standalone(&self) -> Result<(), ConfigError> {
+        if !self.is_distributed() {
+            return Ok(());
+        }
+        let participants = self.ensemble.as_ref().map_or(0, Ensemble::participant_count);
+        Err(ConfigError::NotYet(format!(
+            "the configuration lists {participants} participant(s) of an ensemble, and this version serves only \
+             standalone: give one server.N line with standaloneEnabled=true, or none"
+        )))
+    }
+}
+
+/// The four-letter words that are answered: `4lw.commands.whitelist` (protocol §3.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FourLetterWords {
+    listed: Vec<String>,
+}
+
+impl Default for FourLetterWords {
+    /// `srvr` alone, as in the reference.
+    fn default() -> Self {
+        Self::parse("srvr")
+    }
+}
+
+impl FourLetterWords {
+    /// Reads the value of `4lw.commands.whitelist`: words between commas, or `*` for all of them.
+    pub fn parse(list: &str) -> Self {
+        let words = list.split(',').map(str::trim).filter(|word| !word.is_empty());
+        Self { listed: words.map(str::to_owned).collect() }
+    }
+
+    /// Every word.
+    pub fn all() -> Self {
+        Self::parse("*")
+    }
+
+    /// Whether `word` is answered. `srvr` always is.
+    pub fn allows(&self, word: &str) -> bool {
+        word == "srvr" || self.listed.iter().any(|listed| listed == "*" || listed == word)
+    }
+}
+
+/// Something in a configuration that is accepted, and that the operator should know of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// Where it stands, such as `zoo.cfg:12`.
+    pub origin: String,
+    /// The key that it is about.
+    pub key: String,
+    /// What the server makes of it.
+    pub message: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", self.origin, self.key, self.message)
+    }
+}
+
+/// Why a configuration was refused. Each message says where, what, and what would be allowed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A configuration file could not be read.
+    #[error("cannot read {}: {source}", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file is not Java properties text.
+    #[error("{origin}: {what}")]
+    Syntax {
+        /// File and line.
+        origin: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// One value is not allowed.
+    #[error("{origin}: {key}={value} is not allowed: expected {allowed}")]
+    BadValue {
+        /// File and line, or the argument.
+        origin: String,
+        /// The key.
+        key: String,
+        /// The value as it was given.
+        value: String,
+        /// What would be allowed.
+        allowed: String,
+    },
+    /// Values that are fine alone and make no sense together, or one that is missing.
+    #[error("{origin}: {what}")]
+    Contradiction {
+        /// The file.
+        origin: String,
+        /// The keys, their values, and what to change.
+        what: String,
+    },
+    /// Valid, and not implemented.
+    #[error("not yet: {0}")]
+    NotYet(String),
+    /// The arguments of `menagerie server` are neither a file nor a port and a directory.
+    #[error("expected [zoo.cfg] or <clientPort> <dataDir> [tickTime] [maxClientCnxns], got {0} arguments")]
+    Usage(usize),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_letter_words_allow_what_is_listed_and_always_srvr() {
+        let table = [
+            ("", "srvr", true),
+            ("", "stat", false),
+            ("ruok, stat", "stat", true),
+            ("ruok, stat", "mntr", false),
+            ("ruok, stat", "srvr", true),
+            ("*", "anything", true),
+        ];
+        for (list, word, allowed) in table {
+            assert_eq!(FourLetterWords::parse(list).allows(word), allowed, "{list:?} {word}");
+        }
+        assert!(!FourLetterWords::default().allows("ruok"));
+        assert!(FourLetterWords::all().allows("ruok"));
+    }
+}

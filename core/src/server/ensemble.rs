@@ -1,0 +1,221 @@
+//! The members of an ensemble as configuration describes them: `server.N`, `group.N` and `weight.N` (protocol §4.3).
+//!
+//! Knows nothing of who leads, who is connected, or of quorums being reached; names are not resolved here.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+/// A list of servers, by id, and how their votes count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ensemble {
+    /// Every member, participants and observers, by id.
+    pub members: BTreeMap<i64, Member>,
+    /// Groups and weights. `None`: each participant has one vote and a majority decides.
+    pub hierarchy: Option<Hierarchy>,
+    /// The version, which is the zxid that established it; 0 for a list that stands in `zoo.cfg` itself.
+    pub version: i64,
+}
+
+impl Ensemble {
+    /// The number of members that vote.
+    pub fn participant_count(&self) -> usize {
+        self.members.values().filter(|member| member.role == Role::Participant).count()
+    }
+
+    /// The number of members that do not vote.
+    pub fn observer_count(&self) -> usize {
+        self.members.len() - self.participant_count()
+    }
+}
+
+/// One `server.N`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Where the other members reach it; at least one.
+    pub addresses: Vec<PeerAddress>,
+    /// Whether it votes.
+    pub role: Role,
+    /// Where its clients connect, when the list says so.
+    pub client: Option<HostPort>,
+    /// Where its TLS clients connect, when the list says so.
+    pub secure_client: Option<HostPort>,
+}
+
+/// A host as it was written, and a member's two ports there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerAddress {
+    /// Name or address; an IPv6 address without its brackets.
+    pub host: String,
+    /// Where learners connect to the leader.
+    pub quorum_port: u16,
+    /// Where votes are exchanged.
+    pub election_port: u16,
+}
+
+/// A host as it was written, and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPort {
+    /// Name or address; an IPv6 address without its brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// Whether a member votes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Votes, and may lead.
+    Participant,
+    /// Follows without a vote.
+    Observer,
+}
+
+/// Hierarchical quorums: a majority of the groups, in each of them a majority of the weight.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hierarchy {
+    /// The members of each group, by the group's id.
+    pub groups: BTreeMap<i64, Vec<i64>>,
+    /// The weight of each member that has one given; 1 for the others.
+    pub weights: BTreeMap<i64, i64>,
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// What a `server.N` value may look like; the text of every error here.
+pub(super) const SERVER_FORM: &str =
+    "host:quorumPort:electionPort[:participant|:observer][;[clientHost:]clientPort][;[secureHost:]securePort]";
+
+impl FromStr for Member {
+    type Err = String;
+
+    /// Parses the value of a `server.N` key. The error says what was expected.
+    fn from_str(value: &str) -> Result<Self, String> {
+        let mut parts = value.split(';').map(str::trim);
+        let (addresses, role) = peer_addresses(parts.next().unwrap_or_default())?;
+        let client = parts.next().map(optional_client).transpose()?.flatten();
+        let secure_client = parts.next().map(optional_client).transpose()?.flatten();
+        if parts.next().is_some() {
+            return Err(SERVER_FORM.to_owned());
+        }
+        Ok(Self { addresses, role, client, secure_client })
+    }
+}
+
+fn peer_addresses(list: &str) -> Result<(Vec<PeerAddress>, Role), String> {
+    let parsed = list.split('|').map(|one| peer_address(one.trim())).collect::<Result<Vec<_>, _>>()?;
+    let mut roles = parsed.iter().filter_map(|(_, role)| *role);
+    let role = roles.next();
+    if roles.any(|other| Some(other) != role) {
+        return Err("the same role for all addresses of one server".to_owned());
+    }
+    let addresses = parsed.into_iter().map(|(address, _)| address).collect();
+    Ok((addresses, role.unwrap_or(Role::Participant)))
+}
+
+fn peer_address(text: &str) -> Result<(PeerAddress, Option<Role>), String> {
+    let (host, rest) = split_host(text).ok_or(SERVER_FORM)?;
+    let mut fields = rest.split(':');
+    let quorum_port = port(fields.next().ok_or(SERVER_FORM)?)?;
+    let election_port = port(fields.next().ok_or(SERVER_FORM)?)?;
+    let role = match fields.next() {
+        None => None,
+        Some(role) if role.eq_ignore_ascii_case("participant") => Some(Role::Participant),
+        Some(role) if role.eq_ignore_ascii_case("observer") => Some(Role::Observer),
+        Some(_) => return Err("participant or observer after the ports".to_owned()),
+    };
+    if fields.next().is_some() {
+        return Err(SERVER_FORM.to_owned());
+    }
+    if quorum_port == election_port {
+        return Err("a quorum port and an election port that differ".to_owned());
+    }
+    Ok((PeerAddress { host: host.to_owned(), quorum_port, election_port }, role))
+}
+
+/// An empty part is allowed where only the one after it is given (`;;2182`).
+fn optional_client(text: &str) -> Result<Option<HostPort>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let Some((host, rest)) = split_host(text) else {
+        return Ok(Some(HostPort { host: "0.0.0.0".to_owned(), port: port(text)? }));
+    };
+    Ok(Some(HostPort { host: host.to_owned(), port: port(rest)? }))
+}
+
+/// Splits `host:rest` or `[v6]:rest`.
+fn split_host(text: &str) -> Option<(&str, &str)> {
+    let (host, rest) = match text.strip_prefix('[') {
+        Some(bracketed) => bracketed.split_once("]:")?,
+        None => text.split_once(':')?,
+    };
+    (!host.is_empty()).then_some((host, rest))
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| format!("a port from 0 to 65535 where `{text}` stands, in {SERVER_FORM}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn address(host: &str, quorum_port: u16, election_port: u16) -> PeerAddress {
+        PeerAddress { host: host.to_owned(), quorum_port, election_port }
+    }
+
+    fn client(host: &str, port: u16) -> HostPort {
+        HostPort { host: host.to_owned(), port }
+    }
+
+    #[test]
+    fn reads_every_form_of_a_server() {
+        let plain = |role| Member { addresses: vec![address("a", 1, 2)], role, client: None, secure_client: None };
+        let table = [
+            ("a:1:2", plain(Role::Participant)),
+            ("a:1:2:participant", plain(Role::Participant)),
+            ("a:1:2:OBSERVER", plain(Role::Observer)),
+            ("a:1:2;2181", Member { client: Some(client("0.0.0.0", 2181)), ..plain(Role::Participant) }),
+            ("a:1:2:observer;b:2181", Member { client: Some(client("b", 2181)), ..plain(Role::Observer) }),
+            ("a:1:2;;2182", Member { secure_client: Some(client("0.0.0.0", 2182)), ..plain(Role::Participant) }),
+            (
+                "[::1]:1:2|b:3:4;[fe80::2]:5",
+                Member {
+                    addresses: vec![address("::1", 1, 2), address("b", 3, 4)],
+                    client: Some(client("fe80::2", 5)),
+                    ..plain(Role::Participant)
+                },
+            ),
+        ];
+        for (text, expected) in table {
+            assert_eq!(text.parse(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_server() {
+        let bad = ["", "a", "a:1", "a:1:1", ":1:2", "a:1:x", "a:1:70000", "a:1:2:leader", "a:1:2:observer:x"];
+        let worse = ["a:1:2;1;2;3", "[::1:1:2", "a:1:2:observer|b:1:2:participant", "a:1:2;x", "a:1:2|"];
+        for text in bad.into_iter().chain(worse) {
+            assert!(text.parse::<Member>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in "[a0-9:;|\\[\\]]{0,30}") {
+            let _ = text.parse::<Member>();
+        }
+    }
+}

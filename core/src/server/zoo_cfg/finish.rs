@@ -1,0 +1,178 @@
+//! What the values of `zoo.cfg` mean together: defaults that depend on others, and contradictions (protocol §4.1, §4.3).
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+
+use super::values::Bad;
+use super::{Draft, members};
+use crate::server::config::{ConfigError, ServerConfig, Warning};
+use crate::server::ensemble::{Ensemble, Role};
+
+/// Below this the reference keeps three, so that one damaged snapshot is never the last.
+const MIN_SNAP_RETAIN_COUNT: u32 = 3;
+/// Below this the reference takes two.
+const MIN_SNAP_COUNT: u32 = 2;
+
+impl Draft {
+    /// Checks the whole and gives the configuration. `dynamic` is what `dynamicConfigFile` held, `server_id` what `myid` held.
+    pub(super) fn finish(
+        mut self,
+        dynamic: Option<Ensemble>,
+        server_id: Option<i64>,
+    ) -> Result<ServerConfig, ConfigError> {
+        if self.config.data_dir.as_os_str().is_empty() {
+            return Err(self.contradiction(
+                "dataDir is missing: give the directory of the snapshots, such as dataDir=/var/lib/zookeeper",
+            ));
+        }
+        self.config.data_log_dir = self.data_log_dir.take().unwrap_or_else(|| self.config.data_dir.clone());
+        self.config.server_id = server_id;
+        self.session_timeouts()?;
+        self.raise_minimums();
+        self.config.ensemble = self.take_ensemble(dynamic)?;
+        self.check_ensemble()?;
+        self.config.client_address = self.client_address()?;
+        Ok(self.config)
+    }
+
+    fn session_timeouts(&mut self) -> Result<(), ConfigError> {
+        let tick = self.config.tick_time_ms;
+        let min = self.min_session_timeout_ms.unwrap_or(2 * tick);
+        let max = self.max_session_timeout_ms.unwrap_or(20 * tick);
+        if min > max {
+            return Err(self.contradiction(format!(
+                "minSessionTimeout is {min} ms and maxSessionTimeout {max} ms: the minimum must not exceed the maximum \
+                 (where not given they are 2 and 20 ticks of {tick} ms)"
+            )));
+        }
+        self.config.min_session_timeout_ms = min;
+        self.config.max_session_timeout_ms = max;
+        Ok(())
+    }
+
+    fn raise_minimums(&mut self) {
+        let config = &mut self.config;
+        let raised = [
+            ("autopurge.snapRetainCount", &mut config.autopurge_snap_retain_count, MIN_SNAP_RETAIN_COUNT),
+            ("snapCount", &mut config.snap_count, MIN_SNAP_COUNT),
+        ];
+        for (key, value, min) in raised {
+            if *value < min {
+                let message = format!("{value} is below the minimum: {min} is used");
+                config.warnings.push(Warning { origin: self.file.clone(), key: key.to_owned(), message });
+                *value = min;
+            }
+        }
+    }
+
+    fn take_ensemble(&self, dynamic: Option<Ensemble>) -> Result<Option<Ensemble>, ConfigError> {
+        match (dynamic, self.members.first()) {
+            (Some(_), Some(member)) => Err(self.contradiction(format!(
+                "{} stands in line {} while dynamicConfigFile is given: the servers must then all stand in that file",
+                member.key, member.line
+            ))),
+            (Some(ensemble), None) => Ok(Some(ensemble)),
+            (None, Some(_)) => members::build(&self.file, &self.members, 0).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn check_ensemble(&self) -> Result<(), ConfigError> {
+        let Some(ensemble) = &self.config.ensemble else { return Ok(()) };
+        let (participants, observers) = (ensemble.participant_count(), ensemble.observer_count());
+        if participants == 0 {
+            return Err(self.contradiction("no server of the list is a participant: somebody must vote"));
+        }
+        if participants == 1 && observers > 0 && self.config.standalone_enabled {
+            return Err(self.contradiction(format!(
+                "one participant and {observers} observer(s) with standaloneEnabled=true: a standalone server has no \
+                 observers; set standaloneEnabled=false or list more participants"
+            )));
+        }
+        self.check_addresses(ensemble)?;
+        self.check_groups(ensemble)?;
+        if self.config.is_distributed() { self.check_member(ensemble) } else { Ok(()) }
+    }
+
+    fn check_addresses(&self, ensemble: &Ensemble) -> Result<(), ConfigError> {
+        let several = ensemble.members.iter().find(|(_, member)| member.addresses.len() > 1);
+        match several {
+            Some((id, _)) if !self.multi_address_enabled => Err(self.contradiction(format!(
+                "server.{id} has more than one address, which needs multiAddress.enabled=true"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// With groups, each participant must be in exactly one, and a group has no strangers.
+    fn check_groups(&self, ensemble: &Ensemble) -> Result<(), ConfigError> {
+        let Some(hierarchy) = &ensemble.hierarchy else { return Ok(()) };
+        for (id, member) in &ensemble.members {
+            let groups = hierarchy.groups.values().flatten().filter(|&other| other == id).count();
+            if groups > 1 || (groups == 0 && member.role == Role::Participant) {
+                return Err(self.contradiction(format!(
+                    "server.{id} is in {groups} groups: with group.N or weight.N each participant must be in exactly one"
+                )));
+            }
+        }
+        let named = hierarchy.groups.values().flatten().chain(hierarchy.weights.keys());
+        match named.into_iter().find(|id| !ensemble.members.contains_key(id)) {
+            Some(id) => {
+                Err(self.contradiction(format!("a group or a weight names server {id}, and there is no server.{id}")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn check_member(&self, ensemble: &Ensemble) -> Result<(), ConfigError> {
+        let config = &self.config;
+        for (key, limit) in [("initLimit", config.init_limit_ticks), ("syncLimit", config.sync_limit_ticks)] {
+            if limit.is_none() {
+                return Err(
+                    self.contradiction(format!("{key} is missing: an ensemble needs it, in ticks, such as {key}=10"))
+                );
+            }
+        }
+        let file = config.data_dir.join("myid");
+        match config.server_id {
+            None => Err(self
+                .contradiction(format!("{} is missing: it holds this server's number N of server.N", file.display()))),
+            Some(id) if !ensemble.members.contains_key(&id) => {
+                Err(self.contradiction(format!("{} says {id}, and there is no server.{id}", file.display())))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// `clientPort`, or what this server's own `server.N` says; both only when they agree.
+    fn client_address(&self) -> Result<Option<SocketAddr>, ConfigError> {
+        let given = match (self.client_port.filter(|&port| port != 0), &self.client_port_address) {
+            (None, None) => None,
+            (None, Some(_)) => return Err(self.contradiction("clientPortAddress is given and clientPort is not")),
+            (Some(port), None) => Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)),
+            (Some(port), Some(host)) => Some(self.resolve("clientPortAddress", host, port)?),
+        };
+        let members = self.config.ensemble.as_ref().map(|ensemble| &ensemble.members);
+        let own = self.config.server_id.zip(members).and_then(|(id, members)| Some((id, members.get(&id)?)));
+        let Some((id, client)) = own.and_then(|(id, member)| Some((id, member.client.as_ref()?))) else {
+            return Ok(given);
+        };
+        let listed = self.resolve(&format!("server.{id}"), &client.host, client.port)?;
+        match given {
+            Some(given) if given != listed => Err(self.contradiction(format!(
+                "clientPort and clientPortAddress say {given}, server.{id} says {listed}: they must agree, or one must go"
+            ))),
+            _ => Ok(Some(listed)),
+        }
+    }
+
+    fn resolve(&self, key: &str, host: &str, port: u16) -> Result<SocketAddr, ConfigError> {
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let mut addresses = (bare, port).to_socket_addrs().into_iter().flatten();
+        let unresolved = || Bad::new("an address of this machine, or a name that resolves to one");
+        addresses.next().ok_or_else(|| unresolved().at(&self.file, key, host))
+    }
+
+    fn contradiction(&self, what: impl Into<String>) -> ConfigError {
+        ConfigError::Contradiction { origin: self.file.clone(), what: what.into() }
+    }
+}

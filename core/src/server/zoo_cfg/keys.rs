@@ -1,0 +1,191 @@
+//! The vocabulary of `zoo.cfg` (protocol §4.2): which keys there are, what each may hold, and which are acted on.
+
+use std::path::PathBuf;
+
+use super::Draft;
+use super::values::{Bad, MAX_INT, MAX_TICK_MS, Value};
+use crate::server::config::FourLetterWords;
+
+/// What became of a key whose value is allowed.
+pub(super) enum Verdict {
+    /// It is in the draft.
+    Taken,
+    /// It is not acted on; the operator should hear why.
+    Noted(String),
+}
+
+/// Reads one key into the draft.
+///
+/// # Errors
+/// What would have been allowed as its value.
+pub(super) fn apply(draft: &mut Draft, key: &str, value: Value<'_>) -> Result<Verdict, Bad> {
+    if let Some((_, set)) = ACTED_ON.iter().find(|(name, _)| *name == key) {
+        set(draft, value)?;
+        return Ok(Verdict::Taken);
+    }
+    for (names, kind, note) in NOTED {
+        if names.iter().any(|name| matches(name, key)) {
+            kind.check(value)?;
+            return Ok(Verdict::Noted((*note).to_owned()));
+        }
+    }
+    Ok(Verdict::Noted(unknown(key)))
+}
+
+type Set = fn(&mut Draft, Value<'_>) -> Result<(), Bad>;
+
+/// The keys that are acted on, each with what it sets.
+#[rustfmt::skip]
+const ACTED_ON: &[(&str, Set)] = &[
+    ("dataDir", |d, v| put(&mut d.config.data_dir, v.text().map(PathBuf::from))),
+    ("dataLogDir", |d, v| put(&mut d.data_log_dir, v.text().map(|dir| Some(PathBuf::from(dir))))),
+    ("clientPort", |d, v| put(&mut d.client_port, v.port().map(Some))),
+    ("clientPortAddress", |d, v| put(&mut d.client_port_address, v.text().map(Some))),
+    ("clientPortListenBacklog", |d, v| put(&mut d.config.client_port_listen_backlog, v.int_or_default(1))),
+    ("tickTime", |d, v| put(&mut d.config.tick_time_ms, v.int(1, MAX_TICK_MS))),
+    ("maxClientCnxns", |d, v| put(&mut d.config.max_client_cnxns, v.int(0, MAX_INT))),
+    ("minSessionTimeout", |d, v| put(&mut d.min_session_timeout_ms, v.int_or_default(1))),
+    ("maxSessionTimeout", |d, v| put(&mut d.max_session_timeout_ms, v.int_or_default(1))),
+    ("initLimit", |d, v| put(&mut d.config.init_limit_ticks, v.int(1, MAX_INT).map(Some))),
+    ("syncLimit", |d, v| put(&mut d.config.sync_limit_ticks, v.int(1, MAX_INT).map(Some))),
+    ("electionAlg", |_, v| v.word(&[("3", ())])),
+    ("dynamicConfigFile", |d, v| put(&mut d.dynamic_config_file, v.text().map(|file| Some(PathBuf::from(file))))),
+    ("autopurge.snapRetainCount", |d, v| put(&mut d.config.autopurge_snap_retain_count, v.int(0, MAX_INT))),
+    ("autopurge.purgeInterval", |d, v| put(&mut d.config.autopurge_purge_interval_ms, v.hours_ms())),
+    ("standaloneEnabled", |d, v| put(&mut d.config.standalone_enabled, v.boolean())),
+    ("reconfigEnabled", |d, v| put(&mut d.config.reconfig_enabled, v.boolean())),
+    ("multiAddress.enabled", |d, v| put(&mut d.multi_address_enabled, v.boolean())),
+    ("globalOutstandingLimit", |d, v| put(&mut d.config.global_outstanding_limit, v.int(1, MAX_INT))),
+    ("preAllocSize", |d, v| put(&mut d.config.pre_alloc_kb, v.int(1, MAX_INT))),
+    ("snapCount", |d, v| put(&mut d.config.snap_count, v.int(1, MAX_INT))),
+    ("snapSizeLimitInKb", |d, v| put(&mut d.config.snap_size_limit_kb, v.long().map(size_limit))),
+    ("maxCnxns", |d, v| put(&mut d.config.max_cnxns, v.int(0, MAX_INT))),
+    ("fsync.warningthresholdms", |d, v| put(&mut d.config.fsync_warning_threshold_ms, v.int(0, MAX_INT))),
+    ("forceSync", |d, v| put(&mut d.config.force_sync, v.yes_no())),
+    ("4lw.commands.whitelist", |d, v| put(&mut d.config.four_letter_words, Ok(FourLetterWords::parse(v.0)))),
+    ("skipACL", |d, v| put(&mut d.config.skip_acl, v.yes_no())),
+    ("enforceQuota", |d, v| put(&mut d.config.enforce_quota, v.boolean())),
+    ("extendedTypesEnabled", |d, v| put(&mut d.config.extended_types_enabled, v.boolean())),
+    ("digest.enabled", |d, v| put(&mut d.config.digest_enabled, v.boolean())),
+    ("snapshot.trust.empty", |d, v| put(&mut d.config.snapshot_trust_empty, v.boolean())),
+    ("nio.sessionlessCnxnTimeout", |d, v| put(&mut d.config.sessionless_cnxn_timeout_ms, v.int(1, MAX_INT))),
+    ("DigestAuthenticationProvider.superDigest", |d, v| put(&mut d.config.super_digest, super_digest(v).map(Some))),
+    ("jute.maxbuffer", |d, v| put(&mut d.config.jute_maxbuffer, v.int(1024, MAX_INT).map(|bytes| bytes as usize))),
+    ("readonlymode.enabled", |d, v| put(&mut d.config.read_only_mode_enabled, v.boolean())),
+    ("znode.container.checkIntervalMs", |d, v| put(&mut d.config.container_check_interval_ms, v.int(1, MAX_INT))),
+    ("znode.container.maxPerMinute", |d, v| put(&mut d.config.container_max_per_minute, v.int(1, MAX_INT))),
+    ("znode.container.maxNeverUsedIntervalMs", |d, v| {
+        put(&mut d.config.container_max_never_used_ms, v.int(0, i64::MAX).map(i64::cast_unsigned))
+    }),
+];
+
+/// What a key that is not acted on may hold, so that a slip is found before the day on which it matters.
+enum Kind {
+    Boolean,
+    YesNo,
+    /// A number of at least this.
+    AtLeast(i64),
+    Decimal,
+    Role,
+    Compression,
+    Text,
+}
+
+const NOT_YET: &str = "accepted, but this version does not act on it yet";
+const ENSEMBLES: &str = "accepted, but it concerns ensembles, which this version does not serve yet";
+const JAVA_ONLY: &str = "it tunes the Java implementation and has no effect here";
+const LINE_DISCIPLINE: &str = "accepted; here writes are always synced in groups, as many as wait, without a delay";
+
+/// The keys that are accepted and not acted on. A name that ends in `*` stands for all that begin with it.
+#[rustfmt::skip]
+const NOTED: &[(&[&str], Kind, &str)] = &[
+    (&["observerMasterPort", "connectToLearnerMasterLimit", "quorum.cnxn.threads.size", "commitLogCount", "cnxTimeout",
+        "multiAddress.reachabilityCheckTimeoutMs", "electionPortBindRetry", "fastleader.minNotificationInterval",
+        "fastleader.maxNotificationInterval", "leader.maxConcurrentSnapSyncs", "leader.maxConcurrentDiffSyncs",
+        "leader.ackLoggingFrequency", "leaderConnectDelayDuringRetryMs", "observer.reconnectDelayMs",
+        "observer.election.DelayMs", "observerMaster.sizeLimit"], Kind::AtLeast(0), ENSEMBLES),
+    (&["quorumCnxnTimeoutMs", "leader.maxTimeToWaitForEpoch"], Kind::AtLeast(-1), ENSEMBLES),
+    (&["quorumListenOnAllIPs", "syncEnabled", "observer.syncEnabled", "sslQuorum", "portUnification",
+        "sslQuorumReloadCertFiles", "quorum.auth.enableSasl", "quorum.auth.serverRequireSasl", "quorum.auth.learnerRequireSasl",
+        "multiAddress.reachabilityCheckEnabled", "forceSnapshotSync", "tcpKeepAlive"], Kind::Boolean, ENSEMBLES),
+    (&["leaderServes"], Kind::YesNo, ENSEMBLES),
+    (&["snapshotSizeFactor"], Kind::Decimal, ENSEMBLES),
+    (&["peerType"], Kind::Role, ENSEMBLES),
+    (&["quorum.auth.*", "oraclePath", "ensembleAuthName", "ssl.quorum.*"], Kind::Text, ENSEMBLES),
+    (&["flushDelay", "maxWriteQueuePollTime", "maxBatchSize"], Kind::AtLeast(0), LINE_DISCIPLINE),
+    (&["txnLogSizeLimitInKb", "largeRequestThreshold", "connection_throttle_freeze_time"], Kind::AtLeast(-1), NOT_YET),
+    (&["secureClientPort", "request_throttle_max_requests", "request_throttle_stall_time", "throttled_op_wait_time",
+        "largeRequestMaxBytes", "connection_throttle_tokens", "connection_throttle_fill_time", "connection_throttle_fill_count",
+        "connection_throttle_global_session_weight", "connection_throttle_local_session_weight",
+        "connection_throttle_renew_session_weight", "zookeeper.jute.maxbuffer.extrasize", "admin.serverPort",
+        "admin.idleTimeout"], Kind::AtLeast(0), NOT_YET),
+    (&["connection_throttle_drop_increase", "connection_throttle_drop_decrease", "connection_throttle_decrease_ratio"],
+        Kind::Decimal, NOT_YET),
+    (&["localSessionsEnabled", "localSessionsUpgradingEnabled", "clientTcpKeepAlive", "enableEagerACLCheck",
+        "emulate353TTLNodes", "closeSessionTxn.enabled", "serializeLastProcessedZxid.enabled", "datadir.autocreate",
+        "db.autocreate", "request_throttle_drop_stale", "request_stale_connection_check", "request_stale_latency_check",
+        "connection_throttle_weight_enabled", "audit.enable", "DigestAuthenticationProvider.enabled", "allowSaslFailedClients",
+        "sessionRequireClientSASLAuth", "enforce.auth.enabled", "kerberos.removeHostFromPrincipal",
+        "kerberos.removeRealmFromPrincipal", "kerberos.canonicalizeHostNames", "client.portUnification", "client.certReload",
+        "admin.enableServer", "IPAuthenticationProvider.usexforwardedfor"], Kind::Boolean, NOT_YET),
+    (&["snapshot.compression.method"], Kind::Compression, NOT_YET),
+    (&["secureClientPortAddress", "metricsProvider.*", "authProvider.*", "audit.impl.class", "admin.*",
+        "DigestAuthenticationProvider.digestAlg", "X509AuthenticationProvider.*", "superUser", "letAnySaslUserDoX",
+        "SASLAuthenticationProvider.superPassword", "enforce.auth.schemes", "ssl.*", "java.security.auth.login.config"],
+        Kind::Text, NOT_YET),
+    (&["jvm.pause.*", "maxResponseCacheSize", "maxGetChildrenResponseCacheSize", "watchManagerName", "watcherCleanThreadsNum",
+        "watcherCleanThreshold", "watcherCleanIntervalInSeconds", "maxInProcessingDeadWatchers", "bitHashCacheSize",
+        "serverCnxnFactory", "nio.*", "commitProcessor.*", "netty.*", "messageTracker.*", "leader.closeSocketAsync",
+        "learner.closeSocketAsync", "learner.asyncSending", "follower.skipLearnerRequestToNextProcessor",
+        "forward_learner_requests_to_commit_processor_disabled", "fips-mode"], Kind::Text, JAVA_ONLY),
+];
+
+impl Kind {
+    fn check(&self, value: Value<'_>) -> Result<(), Bad> {
+        match self {
+            Self::Boolean => value.boolean().map(drop),
+            Self::YesNo => value.yes_no().map(drop),
+            Self::AtLeast(min) => value.int(*min, i64::MAX).map(drop),
+            Self::Decimal => value.decimal().map(drop),
+            Self::Role => value.word(&[("participant", ()), ("observer", ())]),
+            Self::Compression => value.word(&[("", ()), ("gz", ()), ("snappy", ())]),
+            Self::Text => Ok(()),
+        }
+    }
+}
+
+fn matches(name: &str, key: &str) -> bool {
+    name.strip_suffix('*').map_or(name == key, |prefix| key.starts_with(prefix))
+}
+
+/// An unknown key is never an error, as in the reference, but it is most often a slip.
+fn unknown(key: &str) -> String {
+    if let Some(bare) = key.strip_prefix("zookeeper.") {
+        return format!(
+            "ignored, as the reference ignores it: in this file the key is written `{bare}`, without the prefix"
+        );
+    }
+    let acted_on = ACTED_ON.iter().map(|(name, _)| *name);
+    let noted = NOTED.iter().flat_map(|(names, _, _)| names.iter().copied());
+    match acted_on.chain(noted).find(|name| name.eq_ignore_ascii_case(key)) {
+        Some(name) => format!("unknown key, ignored; did you mean `{name}`? Case matters"),
+        None => "unknown key, ignored".to_owned(),
+    }
+}
+
+fn put<T>(field: &mut T, value: Result<T, Bad>) -> Result<(), Bad> {
+    *field = value?;
+    Ok(())
+}
+
+/// Zero and less mean that size does not trigger a snapshot.
+fn size_limit(kb: i64) -> Option<u64> {
+    u64::try_from(kb).ok().filter(|&kb| kb > 0)
+}
+
+fn super_digest(value: Value<'_>) -> Result<String, Bad> {
+    match value.0.split_once(':') {
+        Some((user, digest)) if !user.is_empty() && !digest.is_empty() => Ok(value.0.to_owned()),
+        _ => Err(Bad::new("user:base64(sha1(user:password))")),
+    }
+}
