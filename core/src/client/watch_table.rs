@@ -1,0 +1,1 @@
+//! Requests queued and outstanding.
