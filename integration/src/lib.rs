@@ -13,6 +13,8 @@
 //! | [`reference`] | the reference server's jars, its Java shell and its C shell |
 //! | [`requirement`] | tests that need something that may be absent: skipped, or an error |
 //! | [`port`], [`four_letter`], [`raw`], [`usage`] | free ports, four-letter words, hand-made frames, CPU and memory of a process |
+//! | [`walk`] | the whole tree of a server as a comparable value |
+//! | [`writer`] | a client that writes and remembers what it was told, to hold a server to it |
 //! | [`workspace`] | the files of this repository |
 
 pub mod architecture;
@@ -26,8 +28,14 @@ pub mod requirement;
 pub mod server;
 pub mod software;
 pub mod usage;
+pub mod walk;
 
 pub mod workspace;
+pub mod writer;
 
 /// What a test returns: any error ends it with its message.
 pub type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// A session timeout that outlives a restart of a server under test, however slow the machine. The server's
+/// `maxSessionTimeout` must allow it.
+pub const LONG_SESSION: std::time::Duration = std::time::Duration::from_secs(30);

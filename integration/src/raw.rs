@@ -44,10 +44,15 @@ impl RawConnection {
         self.send_bytes(&frame::of(record))
     }
 
-    /// Opens a session as an old-fashioned client would, with a timeout of ten seconds.
+    /// Opens a session with a timeout of ten seconds.
     pub fn open_session(&mut self) -> io::Result<ConnectResponse> {
+        self.open_session_for(10_000)
+    }
+
+    /// Opens a session with a timeout in milliseconds.
+    pub fn open_session_for(&mut self, timeout_ms: i32) -> io::Result<ConnectResponse> {
         let password = Some(Bytes::from_static(&[0; 16]));
-        self.send(&ConnectRequest { timeout_ms: 10_000, password, read_only: Some(false), ..Default::default() })?;
+        self.send(&ConnectRequest { timeout_ms, password, read_only: Some(false), ..Default::default() })?;
         let reply = self.receive()?;
         ConnectResponse::from_bytes(&reply).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }

@@ -1,0 +1,43 @@
+//! The whole tree of a server as a value, to be compared with another server's.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use menagerie_core::client::{Client, Error};
+use menagerie_core::wire::{Acl, Stat, path};
+
+/// Everything a client can see of one znode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Znode {
+    /// Its data.
+    pub data: Bytes,
+    /// Every field of its Stat.
+    pub stat: Stat,
+    /// Its ACL.
+    pub acl: Vec<Acl>,
+}
+
+/// Every znode by its path, the root and `/zookeeper` with what is below it included. Meant for trees at rest: a
+/// node that goes during the walk is an error.
+pub async fn whole_tree(client: &Client) -> Result<BTreeMap<String, Znode>, Error> {
+    let mut tree = BTreeMap::new();
+    let mut unvisited = vec!["/".to_owned()];
+    while let Some(path) = unvisited.pop() {
+        // Calls are ordered when they are made: three replies for one round trip.
+        let data = client.get_data(&path);
+        let acl = client.get_acl(&path);
+        let children = client.get_children(&path);
+        let (data, stat) = data.await?;
+        let (acl, _) = acl.await?;
+        unvisited.extend(children.await?.iter().map(|name| path::join(&path, name)));
+        tree.insert(path, Znode { data, stat, acl });
+    }
+    Ok(tree)
+}
+
+/// What differs, one line for each path; empty when the trees are equal.
+pub fn differences(left: &BTreeMap<String, Znode>, right: &BTreeMap<String, Znode>) -> Vec<String> {
+    let paths: std::collections::BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+    let differing = paths.into_iter().filter(|path| left.get(*path) != right.get(*path));
+    differing.map(|path| format!("{path}:\n  {:?}\n  {:?}", left.get(path), right.get(path))).collect()
+}

@@ -1,0 +1,116 @@
+//! `kill -9` under write load, again and again: after each restart every acknowledged write is there, none twice, and
+//! sessions' ephemeral nodes are right. Living sessions are resumed and keep theirs; those of closed and of expired sessions go.
+//!
+//! The number of rounds is `MENAGERIE_ROUNDS`, or 20.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use menagerie_core::client::Client;
+use menagerie_core::wire::proto::CreateRequest;
+use menagerie_core::wire::{Acl, CreateMode, OpCode};
+use menagerie_integration::raw::RawConnection;
+use menagerie_integration::server::Server;
+use menagerie_integration::software::Software;
+use menagerie_integration::writer::Writer;
+use menagerie_integration::{LONG_SESSION, TestResult};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+const WRITERS: usize = 4;
+/// Few enough transactions that logs are rolled and snapshots taken in the middle of it.
+const SETTINGS: &[(&str, &str)] =
+    &[("snapCount", "700"), ("maxSessionTimeout", "60000"), ("minSessionTimeout", "1000")];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn menagerie_keeps_every_acknowledged_write() -> TestResult {
+    let rounds = std::env::var("MENAGERIE_ROUNDS").map_or(Ok(20), |rounds| rounds.parse())?;
+    kill9(Software::menagerie()?, rounds).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reference_keeps_every_acknowledged_write() -> TestResult {
+    let Some(reference) = Software::reference()? else { return Ok(()) };
+    kill9(reference, 2).await
+}
+
+async fn kill9(software: Software, rounds: usize) -> TestResult {
+    let mut server = Server::start_with(software, SETTINGS)?;
+    let hosts = server.connect_string();
+    let mut writers = Vec::new();
+    for number in 0..WRITERS {
+        writers.push(Writer::connect(&hosts, &format!("writer-{number}")).await?);
+    }
+    let reader = Client::builder().hosts(&hosts).session_timeout(LONG_SESSION).connect().await?;
+    reader.create("/sessions", "", CreateMode::Persistent).await?;
+
+    for round in 0..rounds {
+        for writer in &mut writers {
+            writer.begin_round(round).await?;
+        }
+        let closed = closed_session(&hosts, round).await?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut writing = JoinSet::new();
+        for mut writer in writers.drain(..) {
+            let stop = Arc::clone(&stop);
+            writing.spawn(async move { writer.write_until(&stop).await.map(|()| writer) });
+        }
+        // Not always at the same moment of the server's life.
+        sleep(Duration::from_millis(100 + (round as u64 * 137) % 500)).await;
+        let left = left_session(server.port(), round)?;
+        server.kill()?;
+        tokio::task::block_in_place(|| server.start_again()).map_err(|error| format!("round {round}: {error}"))?;
+        stop.store(true, Ordering::Relaxed);
+        while let Some(written) = writing.join_next().await {
+            writers.push(written??);
+        }
+
+        let mut breaches = Vec::new();
+        for writer in &mut writers {
+            breaches.extend(writer.check(&reader).await?);
+        }
+        if reader.exists(&closed).await?.is_some() {
+            breaches.push(format!("{closed} outlived its closed session"));
+        }
+        let written: usize = writers.iter().map(Writer::acknowledged).sum();
+        assert!(written > 0, "round {round} wrote nothing: there was no load");
+        assert!(breaches.is_empty(), "round {round}:\n{}\n{}", breaches.join("\n"), server.log());
+        wait_until_gone(&reader, &left).await?;
+        println!("round {round}: {written} acknowledged writes, all there once");
+    }
+    Ok(())
+}
+
+/// A session that makes an ephemeral node and ends as it should. Returns the node's path.
+async fn closed_session(hosts: &str, round: usize) -> TestResult<String> {
+    let client = Client::connect(hosts).await?;
+    let path = format!("/sessions/closed-{round}");
+    client.create(&path, "", CreateMode::Ephemeral).await?;
+    client.close().await?;
+    Ok(path)
+}
+
+/// A session that makes an ephemeral node and is heard of no more: it must expire. Returns the node's path.
+fn left_session(port: u16, round: usize) -> TestResult<String> {
+    let mut connection = RawConnection::open(port)?;
+    connection.open_session_for(1_000)?;
+    let path = format!("/sessions/left-{round}");
+    let flags = CreateMode::Ephemeral.flags();
+    let request = CreateRequest { path: path.clone(), data: Some(Bytes::new()), acl: Acl::open(), flags };
+    let (header, _) = connection.request(1, OpCode::Create, &request)?;
+    assert_eq!(header.err, 0, "create {path}");
+    Ok(path)
+}
+
+async fn wait_until_gone(reader: &Client, path: &str) -> TestResult {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while reader.exists(path).await?.is_some() {
+        if Instant::now() > deadline {
+            return Err(format!("{path} outlived its expired session").into());
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
