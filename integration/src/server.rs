@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -88,12 +88,15 @@ impl Server {
         Ok(())
     }
 
-    /// `kill -TERM`, and waits until it has ended.
-    pub fn stop(&mut self) -> io::Result<()> {
-        let Some(mut child) = self.child.take() else { return Ok(()) };
+    /// `kill -TERM`, and waits until it has ended. Returns how it ended; `None` when it was stopped already.
+    pub fn stop(&mut self) -> io::Result<Option<ExitStatus>> {
+        let Some(mut child) = self.child.take() else { return Ok(None) };
         terminate(child.id())?;
         let deadline = Instant::now() + PATIENCE;
-        while child.try_wait()?.is_none() {
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(Some(status));
+            }
             if Instant::now() > deadline {
                 child.kill()?;
                 child.wait()?;
@@ -101,7 +104,6 @@ impl Server {
             }
             thread::sleep(Duration::from_millis(20));
         }
-        Ok(())
     }
 
     /// Starts it on the same directory and port, and returns when it serves.

@@ -1,6 +1,6 @@
 //! The whole tree of a server as a value, to be compared with another server's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use menagerie_core::client::{Client, Error};
@@ -37,7 +37,28 @@ pub async fn whole_tree(client: &Client) -> Result<BTreeMap<String, Znode>, Erro
 
 /// What differs, one line for each path; empty when the trees are equal.
 pub fn differences(left: &BTreeMap<String, Znode>, right: &BTreeMap<String, Znode>) -> Vec<String> {
-    let paths: std::collections::BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+    let paths: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
     let differing = paths.into_iter().filter(|path| left.get(*path) != right.get(*path));
     differing.map(|path| format!("{path}:\n  {:?}\n  {:?}", left.get(path), right.get(path))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use bytes::Bytes;
+    use menagerie_core::wire::{Acl, Stat};
+
+    use super::{Znode, differences};
+
+    #[test]
+    fn one_differing_field_and_one_missing_node_are_found() {
+        let znode = Znode { data: Bytes::from_static(b"x"), stat: Stat::default(), acl: Acl::open() };
+        let mut changed = znode.clone();
+        changed.stat.cversion += 1;
+        let left = BTreeMap::from([("/a".to_owned(), znode.clone()), ("/b".to_owned(), znode.clone())]);
+        let right = BTreeMap::from([("/a".to_owned(), changed)]);
+        assert_eq!(differences(&left, &left), [""; 0]);
+        assert_eq!(differences(&left, &right).len(), 2);
+    }
 }

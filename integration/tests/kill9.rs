@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use menagerie_core::client::Client;
+use menagerie_core::client::{Client, Version};
 use menagerie_core::wire::proto::CreateRequest;
 use menagerie_core::wire::{Acl, CreateMode, OpCode};
 use menagerie_integration::raw::RawConnection;
@@ -34,6 +34,35 @@ async fn menagerie_keeps_every_acknowledged_write() -> TestResult {
 async fn the_reference_keeps_every_acknowledged_write() -> TestResult {
     let Some(reference) = Software::reference()? else { return Ok(()) };
     kill9(reference, 2).await
+}
+
+/// The check of this file can fail: each kind of breach, planted by another session, is found.
+#[tokio::test(flavor = "multi_thread")]
+async fn planted_breaches_are_found() -> TestResult {
+    let server = Server::start_with(Software::menagerie()?, SETTINGS)?;
+    let mut writer = Writer::connect(&server.connect_string(), "w").await?;
+    let intruder = Client::connect(server.connect_string()).await?;
+    writer.begin_round(0).await?;
+    let stop = AtomicBool::new(false);
+    let (written, ()) = tokio::join!(writer.write_until(&stop), async {
+        sleep(Duration::from_millis(300)).await;
+        stop.store(true, Ordering::Relaxed);
+    });
+    written?;
+    assert_eq!(writer.check(&intruder).await?, [""; 0]);
+
+    let mut names = intruder.get_children("/w/round-0").await?;
+    names.sort();
+    let [lost, doubled, ..] = names.as_slice() else { return Err("nothing was written".into()) };
+    let (payload, _) = intruder.get_data(&format!("/w/round-0/{doubled}")).await?;
+    intruder.delete(&format!("/w/round-0/{lost}"), Version::Any).await?;
+    intruder.create("/w/round-0/n-", payload, CreateMode::PersistentSequential).await?;
+    intruder.create("/w/round-0/n-", "foreign", CreateMode::PersistentSequential).await?;
+    intruder.set_data("/w/counter", "", Version::Any).await?;
+    intruder.delete("/w/alive", Version::Any).await?;
+    let breaches = writer.check(&intruder).await?;
+    assert_eq!(breaches.len(), 5, "{}", breaches.join("\n"));
+    Ok(())
 }
 
 async fn kill9(software: Software, rounds: usize) -> TestResult {
