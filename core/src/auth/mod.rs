@@ -1,1 +1,143 @@
-//! Who you are and what you may do.
+//! Who a connection is, and what an ACL permits it (protocol §2.10). It never knows the tree, nor does any I/O.
+
+mod digest;
+mod ip;
+
+pub use digest::digest_id;
+
+use crate::wire::{Acl, Id, Perms};
+
+/// Why an ACL list cannot be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the ACL is empty, or names a scheme or an id that does not exist")]
+pub struct InvalidAcl;
+
+/// How credentials are judged.
+#[derive(Debug, Clone, Default)]
+pub struct AuthConfig {
+    /// `zookeeper.DigestAuthenticationProvider.superDigest`: the digest id whose owner bypasses every check.
+    pub super_digest: Option<String>,
+    /// `skipACL`: every check passes.
+    pub skip_acl: bool,
+}
+
+/// Whether a caller with `ids` may do any of `needed` on a znode with this list.
+pub fn permits(config: &AuthConfig, acl: &[Acl], ids: &[Id], needed: Perms) -> bool {
+    if config.skip_acl || acl.is_empty() || ids.iter().any(|id| id.scheme == "super") {
+        return true;
+    }
+    acl.iter().filter(|entry| entry.perms.intersects(needed)).any(|entry| {
+        is_anyone(&entry.id) || ids.iter().any(|id| id.scheme == entry.id.scheme && matches(&entry.id, &id.id))
+    })
+}
+
+/// The list as it is stored: duplicates dropped, `auth` replaced by the caller's identities.
+///
+/// # Errors
+/// [`InvalidAcl`] when the list is empty or an entry is not valid.
+pub fn normalise(acl: &[Acl], ids: &[Id]) -> Result<Vec<Acl>, InvalidAcl> {
+    if acl.is_empty() {
+        return Err(InvalidAcl);
+    }
+    let mut normal: Vec<Acl> = Vec::with_capacity(acl.len());
+    let mut add = |entry: Acl| {
+        if !normal.contains(&entry) {
+            normal.push(entry);
+        }
+    };
+    for entry in acl {
+        if is_anyone(&entry.id) {
+            add(entry.clone());
+        } else if entry.id.scheme == "auth" {
+            let mut authenticated = ids.iter().filter(|id| is_authenticated(id)).peekable();
+            authenticated.peek().ok_or(InvalidAcl)?;
+            authenticated.for_each(|id| add(Acl { perms: entry.perms, id: id.clone() }));
+        } else if is_valid(&entry.id) {
+            add(entry.clone());
+        } else {
+            return Err(InvalidAcl);
+        }
+    }
+    Ok(normal)
+}
+
+/// The identities that credentials prove, or `None` when they are refused.
+pub fn authenticate(config: &AuthConfig, scheme: &str, credentials: &[u8], remote: &str) -> Option<Vec<Id>> {
+    match scheme {
+        "digest" => {
+            let id = digest_id(&String::from_utf8_lossy(credentials));
+            let is_super = config.super_digest.as_deref() == Some(id.as_str());
+            let mut ids = vec![Id::new("digest", id)];
+            if is_super {
+                ids.push(Id::new("super", ""));
+            }
+            Some(ids)
+        }
+        "ip" => Some(vec![Id::new("ip", remote)]),
+        _ => None,
+    }
+}
+
+/// The name an identity shows in whoAmI: without a digest's secret part.
+pub fn user_name(id: &Id) -> &str {
+    match id.scheme.as_str() {
+        "digest" => id.id.split(':').next().unwrap_or_default(),
+        "super" => "",
+        _ => &id.id,
+    }
+}
+
+fn is_anyone(id: &Id) -> bool {
+    id.scheme == "world" && id.id == "anyone"
+}
+
+fn is_authenticated(id: &Id) -> bool {
+    id.scheme == "digest"
+}
+
+fn is_valid(id: &Id) -> bool {
+    match id.scheme.as_str() {
+        "digest" => id.id.split_once(':').is_some_and(|(_, secret)| !secret.is_empty() && !secret.contains(':')),
+        "ip" => ip::is_valid(&id.id),
+        _ => false,
+    }
+}
+
+fn matches(entry: &Id, caller: &str) -> bool {
+    if entry.scheme == "ip" { ip::matches(&entry.id, caller) } else { entry.id == caller }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn auth_is_replaced_by_the_callers_identities() {
+        let bob = Id::new("digest", "bob:xyz");
+        let ids = [Id::new("ip", "127.0.0.1"), bob.clone()];
+        let acl = normalise(&Acl::creator_all(), &ids).unwrap();
+        assert_eq!(acl, [Acl { perms: Perms::ALL, id: bob }]);
+        assert_eq!(normalise(&Acl::creator_all(), &ids[..1]), Err(InvalidAcl));
+    }
+
+    #[test]
+    fn invalid_entries_are_refused() {
+        for (scheme, id) in [("world", "foo"), ("none", "x"), ("digest", "bob"), ("super", ""), ("ip", "1.2.3.4/33")] {
+            assert_eq!(normalise(&[Acl::new(Perms::ALL, scheme, id)], &[]), Err(InvalidAcl), "{scheme}:{id}");
+        }
+        assert_eq!(normalise(&[], &[]), Err(InvalidAcl));
+        let twice = [Acl::open(), Acl::open()].concat();
+        assert_eq!(normalise(&twice, &[]).unwrap(), Acl::open());
+    }
+
+    #[test]
+    fn a_permission_needs_an_entry_that_matches_the_caller() {
+        let config = AuthConfig::default();
+        let acl = [Acl::new(Perms::READ, "ip", "10.0.0.0/8"), Acl::new(Perms::WRITE, "digest", "bob:x")];
+        let caller = [Id::new("ip", "10.1.2.3")];
+        assert!(permits(&config, &acl, &caller, Perms::READ));
+        assert!(!permits(&config, &acl, &caller, Perms::WRITE));
+        assert!(permits(&config, &acl, &[Id::new("super", "")], Perms::WRITE));
+    }
+}

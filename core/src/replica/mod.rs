@@ -1,1 +1,268 @@
-//! One ensemble member as a pure machine.
+//! One ensemble member as a pure machine: sessions, validation, the order of writes, their effect, replies and events.
+//!
+//! ```text
+//!             Input                                            Output
+//!   Connect, Request, Persisted ──▶ prepare ─▶ zab ─▶ commit ──▶ Persist, Connected, Reply, Close
+//!                                      │                 │
+//!                                      ▼                 ▼
+//!                              outstanding changes   Shared (tree, watches) ◀── read (connections' own tasks)
+//! ```
+//!
+//! The caller feeds [`Replica::handle`] and then takes everything from [`Replica::poll_output`]. Time is given with each
+//! input; there is no clock, socket, file or global randomness inside, so that a simulation with a seed replays exactly.
+//! A standalone server is an ensemble of one through the same code. It never knows tokio, nor where bytes are stored.
+
+mod commit;
+mod connect;
+mod outstanding;
+mod prepare;
+mod prepare_multi;
+mod prepare_ops;
+pub mod read;
+mod reaper;
+mod request;
+mod shared;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bytes::Bytes;
+
+pub use request::{Request, Route, route};
+pub use shared::{EventSink, Shared};
+
+use crate::auth::AuthConfig;
+use crate::session::{SessionIds, SessionTracker};
+use crate::wire::proto::{ConnectRequest, ConnectResponse};
+use crate::wire::txn::TxnRecord;
+use crate::wire::{OpCode, Zxid};
+use crate::zab::{Leader, ServerId};
+use outstanding::Outstanding;
+
+/// A client connection of this member.
+pub type ConnId = u64;
+
+/// The moment of an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Time {
+    /// Milliseconds of a clock that never goes back; expiry is measured on it.
+    pub monotonic_ms: u64,
+    /// Milliseconds since the Unix epoch; transactions are stamped with it.
+    pub wall_ms: i64,
+}
+
+/// What a member needs to know of its configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// This member's number; 1 standalone.
+    pub server_id: u8,
+    /// The tick, in milliseconds: the width of the sessions' expiry buckets.
+    pub tick_ms: u64,
+    /// The shortest session timeout, in milliseconds.
+    pub min_session_timeout_ms: i32,
+    /// The longest session timeout, in milliseconds.
+    pub max_session_timeout_ms: i32,
+    /// Whether transactions carry the tree's digest.
+    pub digest_enabled: bool,
+    /// Whether TTL znodes can be created.
+    pub extended_types_enabled: bool,
+    /// The largest transaction in bytes: what a log can be read back with (protocol §1, `jute.maxbuffer` + extrasize).
+    pub max_txn_bytes: usize,
+    /// How often containers and TTL znodes are looked for, in milliseconds.
+    pub container_check_interval_ms: u64,
+    /// How credentials and ACLs are judged.
+    pub auth: AuthConfig,
+}
+
+/// What happens to a member.
+#[derive(Debug)]
+pub enum Input {
+    /// A client's first record on a connection: open a session or resume one.
+    Connect {
+        /// The connection.
+        conn: ConnId,
+        /// The record.
+        request: ConnectRequest,
+    },
+    /// A write, a sync or a closeSession of a connection whose session is open.
+    Request(
+        /// The request.
+        Request,
+    ),
+    /// Sessions were heard of by their connections, at these monotonic times.
+    Touched(
+        /// Session and time of each.
+        Vec<(i64, u64)>,
+    ),
+    /// A connection is gone; its session lives on until it expires.
+    Disconnected {
+        /// The connection.
+        conn: ConnId,
+    },
+    /// Everything that was to be persisted, up to and including `zxid`, is on disk.
+    Persisted {
+        /// The last one.
+        zxid: Zxid,
+    },
+    /// Time has passed: see [`Replica::poll_timeout`].
+    Tick,
+}
+
+/// What a member wants done, in this order.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Append to the log. Answer with [`Input::Persisted`] only after it is on disk; entries keep their order.
+    Persist {
+        /// The transaction's id.
+        zxid: Zxid,
+        /// Header, record and digest.
+        entry: Bytes,
+    },
+    /// Answer a [`Input::Connect`]. A timeout of 0 refuses the session: close the connection after it.
+    Connected {
+        /// The connection.
+        conn: ConnId,
+        /// The answer.
+        response: ConnectResponse,
+    },
+    /// Send a framed reply. It must leave behind every event that was delivered to the connection before.
+    Reply {
+        /// The connection.
+        conn: ConnId,
+        /// The whole frame.
+        frame: Bytes,
+        /// Whether to close the connection after it.
+        close: bool,
+    },
+    /// Close the connection without a word.
+    Close {
+        /// The connection.
+        conn: ConnId,
+    },
+}
+
+/// Whom to answer when a transaction is applied.
+#[derive(Debug)]
+enum Origin {
+    /// The server itself.
+    Internal,
+    /// A request.
+    Request { conn: ConnId, xid: i32, op: OpCode },
+    /// A connect request that opens a session.
+    Connect { conn: ConnId, timeout_ms: i32, read_only: Option<bool> },
+}
+
+#[derive(Debug)]
+struct Proposal {
+    record: TxnRecord,
+    origin: Origin,
+}
+
+/// A reply that waits until everything proposed before it is applied.
+#[derive(Debug)]
+struct Barrier {
+    after: Zxid,
+    conn: ConnId,
+    frame_xid: i32,
+    path: String,
+}
+
+/// One ensemble member. See the module's picture.
+#[derive(Debug)]
+pub struct Replica {
+    config: Config,
+    shared: std::sync::Arc<Shared>,
+    sessions: SessionTracker,
+    session_ids: SessionIds,
+    owners: BTreeMap<i64, ConnId>,
+    connections: BTreeMap<ConnId, i64>,
+    leader: Leader<Proposal>,
+    pending: Outstanding,
+    barriers: VecDeque<Barrier>,
+    next_reap_ms: u64,
+    outputs: VecDeque<Output>,
+}
+
+impl Replica {
+    /// A standalone member that continues after what was recovered into `shared`. The sessions are tracked with their
+    /// full timeout from `now`.
+    pub fn new(config: Config, shared: std::sync::Arc<Shared>, now: Time) -> Self {
+        let (last_zxid, digest) = {
+            let tree = shared.tree();
+            (tree.last_zxid(), tree.digest())
+        };
+        let me = ServerId::from(config.server_id);
+        let mut sessions = SessionTracker::new(config.tick_ms);
+        for (id, timeout_ms) in shared.sessions() {
+            sessions.open(id, u64::try_from(timeout_ms).unwrap_or(0), now.monotonic_ms);
+        }
+        Replica {
+            session_ids: SessionIds::new(config.server_id, now.wall_ms),
+            leader: Leader::new(BTreeSet::from([me]), last_zxid),
+            pending: Outstanding::new(digest),
+            next_reap_ms: now.monotonic_ms + config.container_check_interval_ms,
+            config,
+            shared,
+            sessions,
+            owners: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            barriers: VecDeque::new(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes one input. Its outputs are then to be taken from [`Replica::poll_output`].
+    pub fn handle(&mut self, now: Time, input: Input) {
+        match input {
+            Input::Connect { conn, request } => self.connect(now, conn, &request),
+            Input::Request(request) => self.request(now, &request),
+            Input::Touched(touched) => {
+                for (session, at_ms) in touched {
+                    // A touch of a session that has just ended says nothing.
+                    let _ = self.sessions.touch(session, at_ms);
+                }
+            }
+            Input::Disconnected { conn } => self.disconnected(conn),
+            Input::Persisted { zxid } => {
+                self.leader.ack(ServerId::from(self.config.server_id), zxid);
+                self.commit();
+            }
+            Input::Tick => self.tick(now),
+        }
+    }
+
+    /// The next thing to do, or `None` when there is nothing more.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Input::Tick`] is due, in monotonic milliseconds. Touches collected until then must be given before it.
+    pub fn poll_timeout(&self) -> u64 {
+        self.sessions.next_due_ms().map_or(self.next_reap_ms, |due| due.min(self.next_reap_ms))
+    }
+
+    /// Number of proposals that are not applied yet.
+    pub fn outstanding(&self) -> usize {
+        self.leader.outstanding()
+    }
+
+    fn tick(&mut self, now: Time) {
+        for session in self.sessions.due(now.monotonic_ms) {
+            tracing::info!(session = format_args!("0x{session:x}"), "session expired");
+            self.propose_close(now, session, 0, Origin::Internal);
+        }
+        if now.monotonic_ms >= self.next_reap_ms {
+            self.next_reap_ms = now.monotonic_ms + self.config.container_check_interval_ms;
+            self.reap(now);
+        }
+    }
+
+    fn disconnected(&mut self, conn: ConnId) {
+        if let Some(session) = self.connections.remove(&conn)
+            && self.owners.get(&session) == Some(&conn)
+        {
+            self.owners.remove(&session);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The `ip` scheme: an address, or an address and how many of its bits count (protocol §2.10).
+
+use std::net::IpAddr;
+
+/// Whether the text is `address` or `address/bits`.
+pub(super) fn is_valid(id: &str) -> bool {
+    parse(id).is_some()
+}
+
+/// Whether the caller's address lies in what the entry names.
+pub(super) fn matches(entry: &str, caller: &str) -> bool {
+    let (Some((network, bits)), Ok(address)) = (parse(entry), caller.parse::<IpAddr>()) else { return false };
+    match (network, address) {
+        (IpAddr::V4(network), IpAddr::V4(address)) => {
+            let differ = u32::from(network) ^ u32::from(address);
+            differ.checked_shr(32 - bits).unwrap_or(0) == 0
+        }
+        (IpAddr::V6(network), IpAddr::V6(address)) => {
+            let differ = u128::from(network) ^ u128::from(address);
+            differ.checked_shr(128 - bits).unwrap_or(0) == 0
+        }
+        _ => false,
+    }
+}
+
+fn parse(id: &str) -> Option<(IpAddr, u32)> {
+    let (address, bits) = match id.split_once('/') {
+        Some((address, bits)) => (address, Some(bits.parse::<u32>().ok()?)),
+        None => (id, None),
+    };
+    let address: IpAddr = address.parse().ok()?;
+    let width = if address.is_ipv4() { 32 } else { 128 };
+    let bits = bits.unwrap_or(width);
+    (bits <= width).then_some((address, bits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_hold_addresses() {
+        assert!(matches("10.0.0.0/8", "10.9.9.9") && !matches("10.0.0.0/8", "11.0.0.1"));
+        assert!(matches("127.0.0.1", "127.0.0.1") && !matches("127.0.0.1", "127.0.0.2"));
+        assert!(matches("0.0.0.0/0", "8.8.8.8") && matches("::/0", "::1") && !matches("::/0", "1.1.1.1"));
+        assert!(!is_valid("10.0.0.0/33") && !is_valid("ten") && is_valid("fe80::/10"));
+    }
+}

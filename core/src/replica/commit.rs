@@ -1,0 +1,170 @@
+//! The second half of a write: when it is on a quorum's disks, apply it, tell the watchers, answer (protocol §7.3).
+
+use bytes::{Bytes, BytesMut};
+
+use super::connect::accepted;
+use super::{Origin, Output, Proposal, Replica, Shared};
+use crate::jute::{Encode, Put};
+use crate::tree::{Change, DataTree, Outcome};
+use crate::wire::proto::{MultiResponse, MultiResult, ReplyHeader, WatcherEvent, xid};
+use crate::wire::txn::{Txn, TxnRecord};
+use crate::wire::{ErrorCode, KeeperState, OpCode, Zxid, frame};
+
+impl Replica {
+    /// Applies everything that is committed: one lock of the tree for all of it.
+    pub(super) fn commit(&mut self) {
+        let shared = std::sync::Arc::clone(&self.shared);
+        let mut done = Vec::new();
+        {
+            let mut tree = shared.tree_mut();
+            while let Some((_, Proposal { record, origin })) = self.leader.take_committed() {
+                let outcome = apply(&shared, &mut tree, &record);
+                done.push((record, origin, outcome));
+            }
+        }
+        if let Some((last, _, _)) = done.last() {
+            self.pending.applied(last.header.zxid);
+        }
+        for (record, origin, outcome) in done {
+            self.answer(&record, &origin, outcome);
+        }
+        self.release_barriers();
+    }
+
+    pub(super) fn release_barriers(&mut self) {
+        if self.barriers.is_empty() {
+            return;
+        }
+        let applied = self.shared.tree().last_zxid();
+        while let Some(barrier) = self.barriers.pop_front_if(|barrier| barrier.after <= applied) {
+            let frame = reply(barrier.frame_xid, applied, ErrorCode::Ok.code(), |out| out.put_str(&barrier.path));
+            self.outputs.push_back(Output::Reply { conn: barrier.conn, frame, close: false });
+        }
+    }
+
+    fn answer(&mut self, record: &TxnRecord, origin: &Origin, outcome: Outcome) {
+        let zxid = record.header.zxid;
+        let session = record.header.client_id;
+        let closed = matches!(record.txn, Txn::CloseSession { .. });
+        if closed {
+            self.sessions.forget(session);
+            if let Some(conn) = self.owners.remove(&session) {
+                self.connections.remove(&conn);
+                // The connection that asked for it gets its reply below; any other is closed without a word.
+                if !matches!(origin, Origin::Request { conn: asked, .. } if *asked == conn) {
+                    self.outputs.push_back(Output::Close { conn });
+                }
+            }
+        }
+        match *origin {
+            Origin::Internal => {}
+            Origin::Connect { conn, timeout_ms, read_only } => {
+                let response = accepted(session, timeout_ms, read_only);
+                self.outputs.push_back(Output::Connected { conn, response });
+            }
+            Origin::Request { conn, xid, op } => {
+                let frame = reply_to(xid, zxid, op, &record.txn, outcome);
+                self.outputs.push_back(Output::Reply { conn, frame, close: closed });
+            }
+        }
+    }
+}
+
+fn apply(shared: &Shared, tree: &mut DataTree, record: &TxnRecord) -> Outcome {
+    let header = &record.header;
+    let mut changes = Vec::new();
+    let outcome = tree.apply(header, &record.txn, &mut changes);
+    match record.txn {
+        Txn::CreateSession { timeout_ms } => {
+            shared.session_table().insert(header.client_id, timeout_ms);
+        }
+        Txn::CloseSession { .. } => {
+            shared.session_table().remove(&header.client_id);
+        }
+        _ => {}
+    }
+    if let Some(digest) = &record.digest
+        && digest.tree_digest as u64 != tree.digest()
+    {
+        tracing::error!(zxid = %header.zxid, expected = digest.tree_digest, actual = tree.digest(), "tree digest mismatch");
+    }
+    tell(shared, header.zxid, &changes);
+    outcome
+}
+
+fn tell(shared: &Shared, zxid: Zxid, changes: &[Change]) {
+    if changes.is_empty() {
+        return;
+    }
+    let mut watches = shared.watches();
+    if watches.is_empty() {
+        return;
+    }
+    let mut deliver = |watchers: &std::collections::BTreeSet<u64>, event: crate::watch::WatchEvent<'_>| {
+        shared.sink().deliver(watchers, event_frame(zxid, event.kind.code(), event.path));
+    };
+    for change in changes {
+        match change {
+            Change::Created { path } => watches.created(path, &mut deliver),
+            Change::Deleted { path } => watches.deleted(path, &mut deliver),
+            Change::DataChanged { path } => watches.data_changed(path, &mut deliver),
+            Change::AclChanged { .. } => {}
+        }
+    }
+}
+
+/// The frame of a watch event; `zxid` is the transaction that caused it, as 3.9 and later send it.
+pub(super) fn event_frame(zxid: Zxid, kind: i32, path: &str) -> Bytes {
+    reply(xid::NOTIFICATION, zxid, 0, |out| {
+        WatcherEvent { kind, state: KeeperState::SyncConnected.code(), path: path.to_owned() }.encode(out);
+    })
+}
+
+fn reply(xid: i32, zxid: Zxid, err: i32, body: impl FnOnce(&mut BytesMut)) -> Bytes {
+    let mut out = BytesMut::new();
+    frame::put(&mut out, |out| {
+        ReplyHeader { xid, zxid, err }.encode(out);
+        body(out);
+    });
+    out.freeze()
+}
+
+fn reply_to(xid: i32, zxid: Zxid, op: OpCode, txn: &Txn, outcome: Outcome) -> Bytes {
+    if let Outcome::Failed(err) = outcome {
+        return reply(xid, zxid, err.code(), |_| {});
+    }
+    reply(xid, zxid, 0, |out| match outcome {
+        Outcome::Created { path, .. } if op == OpCode::Create => out.put_str(&path),
+        Outcome::Created { path, stat } => {
+            out.put_str(&path);
+            stat.encode(out);
+        }
+        Outcome::DataSet { stat } | Outcome::AclSet { stat } => stat.encode(out),
+        Outcome::Multi(results) => {
+            let txns = if let Txn::Multi(txns) = txn { txns.as_slice() } else { &[] };
+            let results = results.into_iter().zip(txns).map(|(outcome, txn)| result_of(txn, outcome));
+            MultiResponse { results: results.collect() }.encode(out);
+        }
+        Outcome::Deleted
+        | Outcome::Checked
+        | Outcome::Failed(_)
+        | Outcome::SessionCreated { .. }
+        | Outcome::SessionClosed => {}
+    })
+}
+
+/// A plain create answers with the path alone; every other create with the Stat too, as 3.8.2 and later do.
+fn result_of(txn: &Txn, outcome: Outcome) -> MultiResult {
+    match outcome {
+        Outcome::Created { path, stat } => MultiResult::Created {
+            path: path.to_string(),
+            stat: (!matches!(txn, Txn::Create(false, _))).then_some(stat),
+        },
+        Outcome::DataSet { stat } | Outcome::AclSet { stat } => MultiResult::DataSet { stat },
+        Outcome::Deleted => MultiResult::Deleted,
+        Outcome::Failed(err) => MultiResult::Error { err: err.code() },
+        Outcome::Checked | Outcome::Multi(_) | Outcome::SessionCreated { .. } | Outcome::SessionClosed => {
+            MultiResult::Checked
+        }
+    }
+}

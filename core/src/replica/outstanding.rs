@@ -1,0 +1,111 @@
+//! The state that validation sees: the applied tree, overlaid with what is proposed and not yet applied (protocol §7.2).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::tree::{DataTree, node_digest};
+use crate::wire::{Acl, StatPersisted, Zxid};
+
+/// A znode as it will be when everything proposed is applied.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub(super) stat: StatPersisted,
+    pub(super) children: i32,
+    pub(super) acl: Arc<[Acl]>,
+    /// Kept for the digest only.
+    pub(super) data: Option<Bytes>,
+}
+
+/// What is proposed for a path: a znode, or its absence.
+#[derive(Debug, Clone)]
+struct Change {
+    zxid: Zxid,
+    node: Option<Node>,
+}
+
+/// The overlay.
+#[derive(Debug)]
+pub(super) struct Outstanding {
+    changes: BTreeMap<String, Change>,
+    by_zxid: VecDeque<(Zxid, String)>,
+    undo: Vec<(String, Option<Change>)>,
+    digest: u64,
+}
+
+impl Outstanding {
+    /// Nothing proposed over a tree with this digest.
+    pub(super) fn new(digest: u64) -> Self {
+        Outstanding { changes: BTreeMap::new(), by_zxid: VecDeque::new(), undo: Vec::new(), digest }
+    }
+
+    /// The digest of the tree after everything proposed.
+    pub(super) fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// The znode at a path, or `None` when there will be none.
+    pub(super) fn node(&self, tree: &DataTree, path: &str) -> Option<Node> {
+        match self.changes.get(path) {
+            Some(change) => change.node.clone(),
+            None => tree.node(path).map(|node| Node {
+                stat: node.persisted().clone(),
+                children: node.child_count() as i32,
+                acl: Arc::clone(node.acl()),
+                data: node.data().map(Bytes::copy_from_slice),
+            }),
+        }
+    }
+
+    /// Proposes a znode, or its absence, for a path. `before` is what [`Outstanding::node`] said.
+    pub(super) fn set(&mut self, zxid: Zxid, path: &str, before: Option<&Node>, after: Option<Node>) {
+        let digest_of = |node: &Node| node_digest(path, node.data.as_deref(), &node.stat);
+        self.digest =
+            self.digest.wrapping_sub(before.map_or(0, digest_of)).wrapping_add(after.as_ref().map_or(0, digest_of));
+        let old = self.changes.insert(path.to_owned(), Change { zxid, node: after });
+        self.undo.push((path.to_owned(), old));
+        self.by_zxid.push_back((zxid, path.to_owned()));
+    }
+
+    /// Starts a write whose changes can be taken back.
+    pub(super) fn begin(&mut self) -> u64 {
+        self.undo.clear();
+        self.digest
+    }
+
+    /// Takes back everything since [`Outstanding::begin`], which returned `digest`.
+    pub(super) fn roll_back(&mut self, digest: u64) {
+        let undo = std::mem::take(&mut self.undo);
+        for (path, old) in undo.into_iter().rev() {
+            self.by_zxid.pop_back();
+            match old {
+                Some(change) => self.changes.insert(path, change),
+                None => self.changes.remove(&path),
+            };
+        }
+        self.digest = digest;
+    }
+
+    /// Everything up to `zxid` is applied: the tree says it now.
+    pub(super) fn applied(&mut self, zxid: Zxid) {
+        while let Some((_, path)) = self.by_zxid.pop_front_if(|(of, _)| *of <= zxid) {
+            if self.changes.get(&path).is_some_and(|change| change.zxid <= zxid) {
+                self.changes.remove(&path);
+            }
+        }
+    }
+
+    /// The session's ephemeral znodes as they will be, in order of their paths.
+    pub(super) fn ephemerals(&self, tree: &DataTree, session: i64) -> Vec<String> {
+        let applied = tree.ephemerals(session).filter(|path| !self.changes.contains_key(*path)).map(str::to_owned);
+        let proposed = self
+            .changes
+            .iter()
+            .filter(|(_, change)| change.node.as_ref().is_some_and(|node| node.stat.ephemeral_owner == session))
+            .map(|(path, _)| path.clone());
+        let mut paths: Vec<String> = applied.chain(proposed).collect();
+        paths.sort_unstable();
+        paths
+    }
+}

@@ -1,0 +1,127 @@
+//! The first half of a write: validate it against what is and what is proposed, give it a zxid, propose it (protocol §7.2).
+//! A write that fails uses a zxid too, as in the reference: every member answers it the same way.
+
+use super::prepare_ops::Scope;
+use super::{Barrier, Origin, Output, Proposal, Replica, Request, Time};
+use crate::jute::{Decode, Encode};
+use crate::wire::proto::{
+    CreateRequest, CreateTtlRequest, MultiRequest, PathOnly, PathVersion, ReplyHeader, SetAclRequest, SetDataRequest,
+};
+use crate::wire::txn::{DIGEST_VERSION, Txn, TxnDigest, TxnHeader, TxnRecord};
+use crate::wire::{ErrorCode, OpCode, frame};
+
+impl Replica {
+    pub(super) fn request(&mut self, now: Time, request: &Request) {
+        let Request { conn, session, xid, op, .. } = *request;
+        if self.owners.get(&session) != Some(&conn) {
+            // The session has moved to another connection, or has ended: this one is closed without a reply.
+            self.outputs.push_back(Output::Close { conn });
+            return;
+        }
+        // A session that is closing answers its writes with SESSIONEXPIRED below.
+        let _ = self.sessions.touch(session, now.monotonic_ms);
+        let origin = Origin::Request { conn, xid, op };
+        match op {
+            OpCode::Sync => self.sync(request),
+            OpCode::CloseSession => self.propose_close(now, session, xid, origin),
+            OpCode::Reconfig => self.reply_error(request, ErrorCode::ReconfigDisabled),
+            _ => {
+                let txn = self.prepare(now, request);
+                self.propose(now, session, xid, txn, origin);
+            }
+        }
+    }
+
+    /// Validates a write and turns it into a transaction, an [`Txn::Error`] when it fails.
+    pub(super) fn prepare(&mut self, now: Time, request: &Request) -> Txn {
+        let digest = self.pending.begin();
+        let prepared = self.try_prepare(now, request);
+        prepared.unwrap_or_else(|code| {
+            self.pending.roll_back(digest);
+            Txn::Error { err: code.code() }
+        })
+    }
+
+    fn try_prepare(&mut self, now: Time, request: &Request) -> Result<Txn, ErrorCode> {
+        if self.sessions.check(request.session).is_err() && request.op != OpCode::DeleteContainer {
+            return Err(ErrorCode::SessionExpired);
+        }
+        let shared = std::sync::Arc::clone(&self.shared);
+        let tree = shared.tree();
+        let mut scope = Scope {
+            config: &self.config,
+            tree: &tree,
+            pending: &mut self.pending,
+            session: request.session,
+            ids: &request.ids,
+            zxid: self.leader.next_zxid(),
+            wall_ms: now.wall_ms,
+        };
+        let body = &request.body;
+        let txn = match request.op {
+            OpCode::Create | OpCode::Create2 | OpCode::CreateContainer => {
+                scope.create(request.op, &decoded::<CreateRequest>(body)?, None)
+            }
+            OpCode::CreateTtl => {
+                let ttl: CreateTtlRequest = decoded(body)?;
+                let create = CreateRequest { path: ttl.path, data: ttl.data, acl: ttl.acl, flags: ttl.flags };
+                scope.create(request.op, &create, Some(ttl.ttl_ms))
+            }
+            OpCode::Delete => scope.delete(&decoded::<PathVersion>(body)?),
+            OpCode::SetData => scope.set_data(decoded::<SetDataRequest>(body)?),
+            OpCode::SetAcl => scope.set_acl(decoded::<SetAclRequest>(body)?),
+            OpCode::DeleteContainer => scope.reap(&decoded::<PathOnly>(body)?.path),
+            OpCode::Multi => Ok(scope.multi(decoded::<MultiRequest>(body)?)?),
+            _ => Err(ErrorCode::Unimplemented),
+        }?;
+        // A transaction that could not be read back would keep every member from starting again.
+        if txn.to_bytes().len() > self.config.max_txn_bytes { Err(ErrorCode::MarshallingError) } else { Ok(txn) }
+    }
+
+    /// Closes a session: its ephemeral znodes go with it.
+    pub(super) fn propose_close(&mut self, now: Time, session: i64, cxid: i32, origin: Origin) {
+        self.sessions.set_closing(session);
+        let zxid = self.leader.next_zxid();
+        let shared = std::sync::Arc::clone(&self.shared);
+        let tree = shared.tree();
+        self.pending.begin();
+        let paths = self.pending.ephemerals(&tree, session);
+        for path in &paths {
+            Scope::remove(&mut self.pending, &tree, zxid, path);
+        }
+        drop(tree);
+        self.propose(now, session, cxid, Txn::CloseSession { paths: Some(paths) }, origin);
+    }
+
+    pub(super) fn propose(&mut self, now: Time, session: i64, cxid: i32, txn: Txn, origin: Origin) {
+        let zxid = self.leader.next_zxid();
+        let header = TxnHeader { client_id: session, cxid, zxid, time_ms: now.wall_ms, kind: txn.kind().code() };
+        let digest = (self.config.digest_enabled && !matches!(txn, Txn::Error { .. }))
+            .then(|| TxnDigest { version: DIGEST_VERSION, tree_digest: self.pending.digest() as i64 });
+        let record = TxnRecord { header, txn, digest };
+        let entry = record.to_bytes();
+        self.leader.propose(Proposal { record, origin });
+        self.outputs.push_back(Output::Persist { zxid, entry });
+    }
+
+    /// Answers when everything proposed so far is applied (protocol §7.5).
+    fn sync(&mut self, request: &Request) {
+        let Ok(PathOnly { path }) = PathOnly::from_bytes(&request.body) else {
+            self.reply_error(request, ErrorCode::MarshallingError);
+            return;
+        };
+        let barrier = Barrier { after: self.leader.last_proposed(), conn: request.conn, frame_xid: request.xid, path };
+        self.barriers.push_back(barrier);
+        self.release_barriers();
+    }
+
+    fn reply_error(&mut self, request: &Request, code: ErrorCode) {
+        let zxid = self.shared.tree().last_zxid();
+        let header = ReplyHeader { xid: request.xid, zxid, err: code.code() };
+        self.outputs.push_back(Output::Reply { conn: request.conn, frame: frame::of(&header), close: false });
+    }
+}
+
+fn decoded<T: Decode>(body: &bytes::Bytes) -> Result<T, ErrorCode> {
+    T::from_bytes(body).map_err(|_| ErrorCode::MarshallingError)
+}

@@ -1,0 +1,335 @@
+//! The member driven by hand: inputs in, outputs out, no disk and no socket.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use bytes::{Bytes, BytesMut};
+
+use super::read::{self, Caller};
+use super::*;
+use crate::jute::{Decode, Encode, Reader};
+use crate::tree::DataTree;
+use crate::wire::proto::{
+    CreateRequest, MultiOp, MultiRequest, MultiResponse, MultiResult, PathOnly, PathRequest, PathVersion, ReplyHeader,
+    SetDataRequest, StatResponse, WatcherEvent,
+};
+use crate::wire::{Acl, ErrorCode, Id};
+
+#[derive(Default, Clone)]
+struct Told(Arc<Mutex<Vec<Event>>>);
+
+/// Whom the member told, and the frame.
+type Event = (BTreeSet<ConnId>, Bytes);
+
+impl EventSink for Told {
+    fn deliver(&self, connections: &BTreeSet<ConnId>, frame: Bytes) {
+        self.0.lock().unwrap().push((connections.clone(), frame));
+    }
+}
+
+struct Member {
+    replica: Replica,
+    shared: Arc<Shared>,
+    told: Told,
+    now: Time,
+    xid: i32,
+}
+
+const CONN: ConnId = 7;
+
+impl Member {
+    fn new() -> Self {
+        let told = Told::default();
+        let shared = Arc::new(Shared::new(DataTree::new(), BTreeMap::new(), Box::new(told.clone())));
+        let now = Time { monotonic_ms: 0, wall_ms: 1_000 };
+        let config = Config {
+            server_id: 1,
+            tick_ms: 2_000,
+            min_session_timeout_ms: 4_000,
+            max_session_timeout_ms: 40_000,
+            digest_enabled: true,
+            extended_types_enabled: true,
+            max_txn_bytes: 1 << 20,
+            container_check_interval_ms: 60_000,
+            auth: AuthConfig::default(),
+        };
+        Member { replica: Replica::new(config, Arc::clone(&shared), now), shared, told, now, xid: 0 }
+    }
+
+    /// Outputs, with everything persisted at once.
+    fn settle(&mut self) -> Vec<Output> {
+        let mut outputs = Vec::new();
+        while let Some(output) = self.replica.poll_output() {
+            if let Output::Persist { zxid, .. } = &output {
+                let zxid = *zxid;
+                self.replica.handle(self.now, Input::Persisted { zxid });
+            }
+            outputs.push(output);
+        }
+        // What validation foresaw is what was applied.
+        assert_eq!(self.replica.pending.digest(), self.shared.tree().digest());
+        outputs
+    }
+
+    fn connect(&mut self, conn: ConnId, session_id: i64, password: Option<Bytes>) -> ConnectResponse {
+        let request = ConnectRequest { timeout_ms: 1, session_id, password, ..ConnectRequest::default() };
+        self.replica.handle(self.now, Input::Connect { conn, request });
+        let found = self.settle().into_iter().find_map(|output| match output {
+            Output::Connected { conn: of, response } if of == conn => Some(response),
+            _ => None,
+        });
+        found.unwrap()
+    }
+
+    fn send(&mut self, conn: ConnId, session: i64, op: OpCode, body: &impl Encode) {
+        self.xid += 1;
+        let ids = [Id::new("ip", "127.0.0.1")].into();
+        let request = Request { conn, session, ids, xid: self.xid, op, body: body.to_bytes() };
+        self.replica.handle(self.now, Input::Request(request));
+    }
+
+    fn call(&mut self, session: i64, op: OpCode, body: &impl Encode) -> (ReplyHeader, Bytes) {
+        self.send(CONN, session, op, body);
+        let outputs = self.settle();
+        let reply = outputs.into_iter().find_map(|output| match output {
+            Output::Reply { frame, .. } => Some(frame),
+            _ => None,
+        });
+        split(&reply.unwrap())
+    }
+
+    fn read(&self, session: i64, op: OpCode, body: &impl Encode) -> (ReplyHeader, Bytes) {
+        let mut out = BytesMut::new();
+        let auth = AuthConfig::default();
+        let caller = Caller { conn: CONN, session, ids: &[], auth: &auth };
+        read::serve(&self.shared, &self.shared.tree(), caller, 1, op, &body.to_bytes(), &mut out);
+        split(&out.freeze())
+    }
+}
+
+fn split(frame: &Bytes) -> (ReplyHeader, Bytes) {
+    let body = frame.slice(4..);
+    let mut reader = Reader::new(&body);
+    let header = ReplyHeader::decode(&mut reader).unwrap();
+    (header, reader.rest())
+}
+
+fn create(path: &str, flags: i32) -> CreateRequest {
+    CreateRequest { path: path.into(), data: Some(Bytes::from_static(b"x")), acl: Acl::open(), flags }
+}
+
+fn err(reply: &(ReplyHeader, Bytes)) -> ErrorCode {
+    ErrorCode::from_i32(reply.0.err)
+}
+
+#[test]
+fn nothing_is_answered_before_it_is_on_disk() {
+    let mut member = Member::new();
+    let session = member.connect(CONN, 0, None).session_id;
+    member.send(CONN, session, OpCode::Create, &create("/a", 0));
+    let Some(Output::Persist { zxid, .. }) = member.replica.poll_output() else { panic!("not persisted first") };
+    assert_eq!(member.replica.poll_output(), None);
+    assert!(member.shared.tree().node("/a").is_none());
+    member.replica.handle(member.now, Input::Persisted { zxid });
+    assert!(matches!(member.replica.poll_output(), Some(Output::Reply { .. })));
+    assert!(member.shared.tree().node("/a").is_some());
+}
+
+#[test]
+fn a_proposed_write_is_seen_by_the_next_one() {
+    let mut member = Member::new();
+    let session = member.connect(CONN, 0, None).session_id;
+    member.send(CONN, session, OpCode::Create, &create("/a", 0));
+    member.send(CONN, session, OpCode::Create, &create("/a/s", 2));
+    member.send(CONN, session, OpCode::Create, &create("/a/s", 2));
+    member.send(CONN, session, OpCode::Delete, &PathVersion { path: "/a".into(), version: -1 });
+    let replies: Vec<_> = member
+        .settle()
+        .into_iter()
+        .filter_map(|output| if let Output::Reply { frame, .. } = output { Some(split(&frame)) } else { None })
+        .collect();
+    assert_eq!(PathOnly::from_bytes(&replies[2].1).unwrap().path, "/a/s0000000001");
+    assert_eq!(err(&replies[3]), ErrorCode::NotEmpty);
+    assert_eq!(member.shared.tree().node("/a").unwrap().stat().cversion, 2);
+}
+
+#[test]
+fn the_first_failing_check_decides_the_error() {
+    let mut member = Member::new();
+    let session = member.connect(CONN, 0, None).session_id;
+    let mut code = |op, body: &dyn Fn(&mut BytesMut)| {
+        let mut bytes = BytesMut::new();
+        body(&mut bytes);
+        member.xid += 1;
+        let ids = [Id::new("ip", "127.0.0.1")].into();
+        let request = Request { conn: CONN, session, ids, xid: member.xid, op, body: bytes.freeze() };
+        member.replica.handle(member.now, Input::Request(request));
+        let replies = member.settle().into_iter();
+        let frame =
+            replies.filter_map(|output| if let Output::Reply { frame, .. } = output { Some(frame) } else { None });
+        err(&split(&frame.last().unwrap()))
+    };
+    let no_acl = CreateRequest { acl: Vec::new(), ..create("/b/c", 0) };
+    assert_eq!(code(OpCode::Create, &|out| create("/a", 9).encode(out)), ErrorCode::BadArguments);
+    assert_eq!(code(OpCode::Create, &|out| create("nothing", 0).encode(out)), ErrorCode::BadArguments);
+    assert_eq!(code(OpCode::Create, &|out| no_acl.encode(out)), ErrorCode::InvalidAcl);
+    assert_eq!(code(OpCode::Create, &|out| create("/a/..", 0).encode(out)), ErrorCode::NoNode);
+    assert_eq!(code(OpCode::Create, &|out| create("/.", 0).encode(out)), ErrorCode::BadArguments);
+    assert_eq!(code(OpCode::Create, &|out| create("/", 0).encode(out)), ErrorCode::NodeExists);
+    assert_eq!(code(OpCode::Create, &|_| {}), ErrorCode::MarshallingError);
+    assert_eq!(code(OpCode::Create, &|out| create("/e", 1).encode(out)), ErrorCode::Ok);
+    assert_eq!(code(OpCode::Create, &|out| create("/e/c", 0).encode(out)), ErrorCode::NoChildrenForEphemerals);
+    let delete = |path: &str, version| PathVersion { path: path.into(), version };
+    assert_eq!(code(OpCode::Delete, &|out| delete("/zookeeper", -1).encode(out)), ErrorCode::BadArguments);
+    assert_eq!(code(OpCode::Delete, &|out| delete("/e", 5).encode(out)), ErrorCode::BadVersion);
+    assert_eq!(code(OpCode::Delete, &|out| delete("/x", 0).encode(out)), ErrorCode::NoNode);
+}
+
+#[test]
+fn a_failed_multi_changes_nothing_and_says_where_it_failed() {
+    let mut member = Member::new();
+    let session = member.connect(CONN, 0, None).session_id;
+    let multi = MultiRequest {
+        ops: vec![
+            MultiOp::Create(OpCode::Create2, create("/a", 0)),
+            MultiOp::Check(PathVersion { path: "/a".into(), version: 3 }),
+            MultiOp::Delete(PathVersion { path: "/a".into(), version: -1 }),
+        ],
+    };
+    let (header, body) = member.call(session, OpCode::Multi, &multi);
+    assert_eq!(header.err, 0);
+    let codes: Vec<_> = MultiResponse::from_bytes(&body).unwrap().results;
+    let expected = [0, ErrorCode::BadVersion.code(), ErrorCode::RuntimeInconsistency.code()];
+    assert_eq!(codes, expected.map(|err| MultiResult::Error { err }));
+    assert!(member.shared.tree().node("/a").is_none());
+    assert_eq!(err(&member.call(session, OpCode::Create, &create("/a", 0))), ErrorCode::Ok);
+}
+
+#[test]
+fn a_multi_sees_its_own_changes_and_answers_each_create_in_its_form() {
+    let mut member = Member::new();
+    let session = member.connect(CONN, 0, None).session_id;
+    let multi = MultiRequest {
+        ops: vec![
+            MultiOp::Create(OpCode::Create, create("/a", 0)),
+            MultiOp::Create(OpCode::Create2, create("/a/b-", 3)),
+            MultiOp::SetData(SetDataRequest { path: "/a".into(), data: None, version: 0 }),
+        ],
+    };
+    let (_, body) = member.call(session, OpCode::Multi, &multi);
+    let results = MultiResponse::from_bytes(&body).unwrap().results;
+    assert_eq!(results[0], MultiResult::Created { path: "/a".into(), stat: None });
+    assert!(matches!(&results[1], MultiResult::Created { path, stat: Some(stat) }
+        if path == "/a/b-0000000000" && stat.ephemeral_owner == session));
+    assert!(matches!(&results[2], MultiResult::DataSet { stat } if stat.version == 1 && stat.num_children == 1));
+}
+
+#[test]
+fn a_watch_is_told_once_and_before_the_reply_can_be() {
+    let mut member = Member::new();
+    let session = member.connect(CONN, 0, None).session_id;
+    let exists = PathRequest { path: "/a".into(), watch: true };
+    assert_eq!(err(&member.read(session, OpCode::Exists, &exists)), ErrorCode::NoNode);
+    let reply = member.call(session, OpCode::Create, &create("/a", 0));
+    let told = std::mem::take(&mut *member.told.0.lock().unwrap());
+    let (header, event) = split(&told[0].1);
+    let event = WatcherEvent::from_bytes(&event).unwrap();
+    assert_eq!((header.xid, header.zxid, event.kind, event.path.as_str()), (-1, reply.0.zxid, 1, "/a"));
+    assert_eq!((told.len(), &told[0].0), (1, &BTreeSet::from([CONN])));
+}
+
+#[test]
+fn an_expired_session_takes_its_ephemerals_along() {
+    let mut member = Member::new();
+    let response = member.connect(CONN, 0, None);
+    let session = response.session_id;
+    assert_eq!(response.timeout_ms, 4_000, "raised to the shortest");
+    member.call(session, OpCode::Create, &create("/e", 1));
+    member.now.monotonic_ms = 3_000;
+    member.replica.handle(member.now, Input::Touched(vec![(session, 3_000)]));
+    member.now.monotonic_ms = 6_000;
+    member.replica.handle(member.now, Input::Tick);
+    assert!(member.settle().is_empty() && member.shared.tree().node("/e").is_some());
+    member.now.monotonic_ms = 8_000;
+    member.replica.handle(member.now, Input::Tick);
+    assert!(member.settle().contains(&Output::Close { conn: CONN }));
+    assert!(member.shared.tree().node("/e").is_none() && member.shared.sessions().is_empty());
+    let refused = member.connect(8, session, response.password);
+    assert_eq!((refused.timeout_ms, refused.session_id), (0, 0));
+}
+
+#[test]
+fn a_resumed_session_moves_and_its_old_connection_is_closed() {
+    let mut member = Member::new();
+    let response = member.connect(CONN, 0, None);
+    let session = response.session_id;
+    let wrong = member.connect(8, session, Some(Bytes::from_static(&[1; 16])));
+    assert_eq!(wrong.timeout_ms, 0);
+    let request = ConnectRequest {
+        timeout_ms: 5_000,
+        session_id: session,
+        password: response.password,
+        ..ConnectRequest::default()
+    };
+    member.replica.handle(member.now, Input::Connect { conn: 9, request });
+    let outputs = member.settle();
+    assert!(
+        outputs
+            .iter()
+            .any(|output| matches!(output, Output::Connected { conn: 9, response } if response.timeout_ms == 5_000))
+    );
+    member.send(CONN, session, OpCode::Create, &create("/a", 0));
+    assert_eq!(member.settle(), [Output::Close { conn: CONN }]);
+}
+
+#[test]
+fn a_client_that_has_seen_more_is_sent_elsewhere() {
+    let mut member = Member::new();
+    let request = ConnectRequest { last_zxid_seen: Zxid(99), ..ConnectRequest::default() };
+    member.replica.handle(member.now, Input::Connect { conn: 1, request });
+    assert_eq!(member.settle(), [Output::Close { conn: 1 }]);
+}
+
+#[test]
+fn sync_waits_for_what_was_proposed_before_it() {
+    let mut member = Member::new();
+    let session = member.connect(CONN, 0, None).session_id;
+    member.send(CONN, session, OpCode::Create, &create("/a", 0));
+    member.send(CONN, session, OpCode::Sync, &PathOnly { path: "/x".into() });
+    let outputs = member.settle();
+    assert!(matches!(outputs[..], [Output::Persist { .. }, Output::Reply { .. }, Output::Reply { .. }]));
+}
+
+#[test]
+fn empty_containers_and_stale_ttl_znodes_are_reaped() {
+    use crate::wire::proto::CreateTtlRequest;
+    let mut member = Member::new();
+    let session = member.connect(CONN, 0, None).session_id;
+    member.call(session, OpCode::CreateContainer, &create("/c", 4));
+    member.call(session, OpCode::CreateContainer, &create("/unused", 4));
+    member.call(session, OpCode::Create, &create("/c/child", 0));
+    member.call(session, OpCode::Delete, &PathVersion { path: "/c/child".into(), version: -1 });
+    let ttl = CreateTtlRequest { path: "/t".into(), data: None, acl: Acl::open(), flags: 5, ttl_ms: 100 };
+    let (_, body) = member.call(session, OpCode::CreateTtl, &ttl);
+    assert!(PathOnly::from_bytes(&body).is_ok());
+    member.replica.handle(member.now, Input::Touched(vec![(session, 60_000)]));
+    member.now = Time { monotonic_ms: 60_000, wall_ms: 61_000 };
+    member.replica.handle(member.now, Input::Tick);
+    member.settle();
+    let tree = member.shared.tree();
+    assert!(tree.node("/c").is_none() && tree.node("/t").is_none() && tree.node("/unused").is_some());
+}
+
+#[test]
+fn set_data_answers_with_the_new_stat() {
+    let mut member = Member::new();
+    let session = member.connect(CONN, 0, None).session_id;
+    member.call(session, OpCode::Create, &create("/a", 0));
+    member.now.wall_ms = 2_000;
+    let set = SetDataRequest { path: "/a".into(), data: Some(Bytes::from_static(b"long")), version: 0 };
+    let (header, body) = member.call(session, OpCode::SetData, &set);
+    let stat = StatResponse::from_bytes(&body).unwrap().stat;
+    assert_eq!((stat.version, stat.mzxid, stat.mtime, stat.data_length), (1, header.zxid, 2_000, 4));
+    assert_eq!(err(&member.call(session, OpCode::SetData, &set)), ErrorCode::BadVersion);
+}
