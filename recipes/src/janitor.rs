@@ -1,0 +1,198 @@
+//! Removes the znodes that nobody wants any more. One task per session does it, because whoever stopped wanting a znode may be a
+//! future dropped in mid-call, or a guard dropped outside any runtime: all that a drop does is to send a message (recipes §4.1, rule 2).
+//! It never knows what a znode stood for.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use menagerie_core::client::{self, Client, WeakClient};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tracing::{debug, warn};
+
+use crate::protected::{find, is_owner, through};
+use crate::retry;
+
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What to remove, by what is known of it.
+#[derive(Debug, Clone)]
+pub(crate) enum Target {
+    /// A path that no other znode will ever have, because its name holds a GUID.
+    Unique(String),
+    /// Whatever a create with this prefix has left in the directory; its reply has not been seen.
+    Prefixed { directory: String, prefix: String },
+    /// A path that others use too: remove it only while its data end with this mark and it belongs to this session.
+    Marked { path: String, mark: String },
+}
+
+/// What came of a removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// The znode is gone, by our doing as far as can be known.
+    Removed,
+    /// There was none.
+    Missing,
+}
+
+/// Sees to it that a znode goes when this is dropped, however that comes about.
+#[derive(Debug)]
+pub(crate) struct Cleanup {
+    janitor: Arc<Janitor>,
+    client: WeakClient,
+    target: Option<Target>,
+}
+
+impl Cleanup {
+    /// To be made before the create is sent, inside a runtime.
+    pub(crate) fn arm(client: &Client, target: Target) -> Self {
+        let janitor = client.extension(Janitor::start);
+        janitor.revive();
+        Cleanup { janitor, client: client.downgrade(), target: Some(target) }
+    }
+
+    /// More has become known of what to remove.
+    pub(crate) fn retarget(&mut self, target: Target) {
+        self.target = Some(target);
+    }
+
+    /// Orders the removal now. The future tells how it went; dropping it changes nothing.
+    pub(crate) fn finish(mut self) -> impl Future<Output = Result<Removal, client::Error>> + Send + use<> {
+        let (done, outcome) = oneshot::channel();
+        if let Some(target) = self.target.take() {
+            self.janitor.order(Order { client: self.client.clone(), target, done: Some(done) });
+        }
+        async move {
+            // The janitor answers every order unless its runtime is gone, and the session's task with it.
+            outcome.await.unwrap_or(Ok(Removal::Missing))
+        }
+    }
+}
+
+impl Drop for Cleanup {
+    fn drop(&mut self) {
+        if let Some(target) = self.target.take() {
+            self.janitor.order(Order { client: self.client.clone(), target, done: None });
+        }
+    }
+}
+
+/// The session's end of the janitor's task, kept in the client's extension slot.
+#[derive(Debug)]
+struct Janitor {
+    orders: Mutex<mpsc::UnboundedSender<Order>>,
+}
+
+#[derive(Debug)]
+struct Order {
+    /// Weak: a session must not live on because something of it is to be removed; its end removes everything.
+    client: WeakClient,
+    target: Target,
+    done: Option<oneshot::Sender<Result<Removal, client::Error>>>,
+}
+
+impl Janitor {
+    fn start() -> Self {
+        Janitor { orders: Mutex::new(spawn()) }
+    }
+
+    /// Starts the task again if the runtime it ran in is gone.
+    fn revive(&self) {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        if orders.is_closed() {
+            *orders = spawn();
+        }
+    }
+
+    fn order(&self, order: Order) {
+        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(refused) = orders.send(order) {
+            // Only at a runtime's end; the session ends with it, and the znode with the session.
+            debug!(target = ?refused.0.target, "no runtime to remove a znode in");
+        }
+    }
+}
+
+fn spawn() -> mpsc::UnboundedSender<Order> {
+    let (sender, orders) = mpsc::unbounded_channel();
+    tokio::spawn(work(orders));
+    sender
+}
+
+/// Ends when the session's last client is dropped, and the sender with it. Orders run side by side: one that waits for a connection
+/// does not hold up those of another chroot, and a thousand releases do not take a thousand round trips one after the other.
+async fn work(mut orders: mpsc::UnboundedReceiver<Order>) {
+    let mut under_way = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            order = orders.recv() => match order {
+                Some(order) => drop(under_way.spawn(carry_out(order))),
+                None => break,
+            },
+            Some(_ended) = under_way.join_next() => {}
+        }
+    }
+    while under_way.join_next().await.is_some() {}
+}
+
+/// Tries until the znode is known to be gone, or the session is.
+async fn carry_out(order: Order) {
+    let mut pause = retry::PAUSE;
+    let mut tried = false;
+    let outcome = loop {
+        match remove(&order.client, &order.target).await {
+            // An earlier try may have removed it without our hearing of it.
+            Ok(Removal::Missing) if tried => break Ok(Removal::Removed),
+            Err(error) if error.is_retryable() || error.is_bad_version() => {
+                tried |= error.may_have_applied();
+                debug!(target = ?order.target, %error, "removing again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            outcome => break outcome,
+        }
+    };
+    match &outcome {
+        Ok(removal) => debug!(target = ?order.target, ?removal, "cleaned up"),
+        Err(error) if error.is_session_expired() || error.is_closed() => {
+            debug!(target = ?order.target, "the session has ended, and the znode with it");
+        }
+        Err(error) => {
+            warn!(target = ?order.target, %error, "a znode cannot be removed; it stays until its session ends")
+        }
+    }
+    if let Some(done) = order.done {
+        // Whoever released may have stopped waiting.
+        let _nobody_waits = done.send(outcome);
+    }
+}
+
+async fn remove(client: &WeakClient, target: &Target) -> Result<Removal, client::Error> {
+    match target {
+        Target::Unique(path) => delete(client, path, -1).await,
+        Target::Prefixed { directory, prefix } => match find(client, directory, prefix).await? {
+            Some((path, _)) => delete(client, &path, -1).await,
+            None => Ok(Removal::Missing),
+        },
+        Target::Marked { path, mark } => {
+            let Some(synced) = through(client, |client| client.sync(path)).await else { return Ok(Removal::Missing) };
+            synced?;
+            match through(client, |client| client.get_data(path)).await {
+                Some(Ok((data, stat))) if data.ends_with(mark.as_bytes()) && is_owner(client, &stat) => {
+                    delete(client, path, stat.version).await
+                }
+                Some(Err(error)) if !error.is_no_node() => Err(error),
+                _ => Ok(Removal::Missing),
+            }
+        }
+    }
+}
+
+async fn delete(client: &WeakClient, path: &str, version: i32) -> Result<Removal, client::Error> {
+    match through(client, |client| client.delete(path, version)).await {
+        Some(Ok(())) => Ok(Removal::Removed),
+        Some(Err(error)) if !error.is_no_node() => Err(error),
+        _ => Ok(Removal::Missing),
+    }
+}

@@ -1,0 +1,217 @@
+//! How a [`Lock`] is asked for. It never knows how turns are taken.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use menagerie_core::client::Client;
+use tracing::{Instrument, debug_span};
+
+use crate::contender::Contest;
+use crate::limits::{Bound, check_path};
+use crate::loss::{Loss, LossPolicy};
+use crate::parents::Parents;
+use crate::protected::Naming;
+use crate::{Error, ambient};
+
+use super::queue::{Contender, list};
+use super::{LockGuard, Ticket};
+
+/// A fair lock across processes: whoever asked first gets it first, one at a time.
+///
+/// * **Guarantee.** While a guard is valid no other contender of the same directory holds one. Each contender is an ephemeral sequential
+///   znode and watches only the one before it, so a release wakes one process, however many wait.
+/// * **Failure.** A holder that dies gives the lock up when its session expires; a holder that is cut off learns of it through
+///   [`Held::lost`](crate::Held::lost) before that. A lock is never taken up again by a new session.
+/// * **Fencing.** [`Held::token`](crate::Held::token) for outside resources, [`LockGuard::fenced`] for writes into the service.
+/// * **Cancellation.** Dropping any of its futures or guards, anywhere, leaves neither znode nor watch.
+/// * **Interoperation.** Apache Curator's `InterProcessMutex` (Java) by default, Kazoo's `Lock` (Python) by [`Acquire::naming`].
+///
+/// ```
+/// use menagerie_recipes::Lock;
+/// # use menagerie_core::{client::Client, embedded::Server};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let server = Server::start().await?;
+/// # menagerie_recipes::init(Client::connect(server.connect_string()).await?);
+/// let guard = Lock::acquire("/lock").await?;
+/// println!("ours, with fencing token {}", guard.token());
+/// assert!(Lock::try_acquire("/lock").await?.is_none());
+/// guard.release().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Lock(());
+
+impl Lock {
+    /// Asks the [ambient client](crate::ambient) for the lock whose contenders are the children of `path`. Await it for the guard, or set
+    /// options first.
+    pub fn acquire(path: impl Into<String>) -> Acquire {
+        Acquire::new(None, path.into())
+    }
+
+    /// As [`Lock::acquire`], through `client`.
+    ///
+    /// ```
+    /// # use menagerie_core::{client::Client, embedded::Server};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = Server::start().await?;
+    /// use menagerie_recipes::Lock;
+    /// let client = Client::connect(server.connect_string()).await?;
+    /// let guard = Lock::on(&client, "/jobs/nightly").payload("host-7").await?;
+    /// let holder = &Lock::on(&client, "/jobs/nightly").contenders().await?[0];
+    /// assert_eq!(holder.payload, "host-7");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on(client: &Client, path: impl Into<String>) -> Acquire {
+        Acquire::new(Some(client.clone()), path.into())
+    }
+
+    /// The lock if it is free, through the ambient client; see [`Acquire::try_acquire`].
+    pub async fn try_acquire(path: impl Into<String>) -> Result<Option<LockGuard>, Error> {
+        Lock::acquire(path).try_acquire().await
+    }
+
+    /// Who holds the lock and who waits, through the ambient client; see [`Acquire::contenders`].
+    pub async fn contenders(path: impl Into<String>) -> Result<Vec<Contender>, Error> {
+        Lock::acquire(path).contenders().await
+    }
+}
+
+/// A lock about to be asked for. Awaiting it acquires.
+#[derive(Debug, Clone)]
+#[must_use = "nothing is acquired until this is awaited"]
+pub struct Acquire {
+    client: Option<Client>,
+    path: String,
+    timeout: Option<Duration>,
+    payload: Bytes,
+    parents: Parents,
+    naming: Naming,
+    loss_policy: LossPolicy,
+}
+
+impl Acquire {
+    fn new(client: Option<Client>, path: String) -> Self {
+        Acquire {
+            client,
+            path,
+            timeout: None,
+            payload: Bytes::new(),
+            parents: Parents::default(),
+            naming: Naming::default(),
+            loss_policy: LossPolicy::default(),
+        }
+    }
+
+    /// Gives up after this time with [`Error::Timeout`]: one bound for all that acquiring takes. Without it, waits as long as the session
+    /// lives.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Data of the contender's znode, for people who look who holds the lock; empty by default.
+    pub fn payload(mut self, payload: impl Into<Bytes>) -> Self {
+        self.payload = payload.into();
+        self
+    }
+
+    /// What to do about missing directories; [`Parents::Container`] by default.
+    pub fn parents(mut self, parents: Parents) -> Self {
+        self.parents = parents;
+        self
+    }
+
+    /// Whose names to use; [`Naming::Curator`] by default. All who share the lock must use the same.
+    pub fn naming(mut self, naming: Naming) -> Self {
+        self.naming = naming;
+        self
+    }
+
+    /// When the guard counts as lost; [`LossPolicy::Suspended`] by default.
+    pub fn loss_policy(mut self, policy: LossPolicy) -> Self {
+        self.loss_policy = policy;
+        self
+    }
+
+    /// The lock if nobody holds it or waits for it now, else `None`, without waiting for anyone. Bounded by the timeout if there is one.
+    /// When it returns `None`, nothing of it is left on the server.
+    pub async fn try_acquire(self) -> Result<Option<LockGuard>, Error> {
+        let bound = self.bound();
+        bound.apply(self.try_now()).await
+    }
+
+    /// Takes a place in the queue and returns at once, for callers that want to know where they stand before they wait. Bounded by the
+    /// timeout if there is one.
+    ///
+    /// ```
+    /// # use menagerie_core::{client::Client, embedded::Server};
+    /// # use menagerie_recipes::Lock;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = Server::start().await?;
+    /// # let client = Client::connect(server.connect_string()).await?;
+    /// let first = Lock::on(&client, "/lock").await?;
+    /// let ticket = Lock::on(&client, "/lock").enqueue().await?;
+    /// assert_eq!(ticket.position().await?, 1);
+    /// first.release().await?;
+    /// let second = ticket.wait().await?;
+    /// # drop(second);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn enqueue(self) -> Result<Ticket, Error> {
+        let bound = self.bound();
+        bound.apply(self.place()).await
+    }
+
+    /// Who holds the lock (first) and who waits, in the order of the queue. Waits for nobody.
+    pub async fn contenders(self) -> Result<Vec<Contender>, Error> {
+        check_path(&self.path)?;
+        let client = ambient::resolve(self.client).await?;
+        list(&client, &self.path, &self.naming).await
+    }
+
+    async fn wait(self) -> Result<LockGuard, Error> {
+        loop {
+            match self.clone().place().await?.wait().await {
+                // Somebody removed our place in the queue, perhaps with the whole directory: start again at its end.
+                Err(Error::Lost(Loss::NodeDeleted)) => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_now(self) -> Result<Option<LockGuard>, Error> {
+        let ticket = self.place().await?;
+        if ticket.position().await? == 0 { ticket.wait().await.map(Some) } else { ticket.leave().await.map(|()| None) }
+    }
+
+    async fn place(self) -> Result<Ticket, Error> {
+        check_path(&self.path)?;
+        let client = ambient::resolve(self.client).await?;
+        let Acquire { path: directory, naming, payload, parents, loss_policy, .. } = self;
+        let place = Contest { client, directory, naming, payload, parents }.enqueue().await?;
+        Ok(Ticket::new(place, loss_policy))
+    }
+
+    fn bound(&self) -> Bound {
+        Bound::new(&self.path, self.timeout)
+    }
+}
+
+impl IntoFuture for Acquire {
+    type Output = Result<LockGuard, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    /// Waits in the queue for the lock. Dropping the future leaves the queue, in the background.
+    fn into_future(self) -> Self::IntoFuture {
+        let span = debug_span!("lock.acquire", path = self.path);
+        let bound = self.bound();
+        Box::pin(async move { bound.apply(self.wait()).await }.instrument(span))
+    }
+}
