@@ -159,7 +159,7 @@ async fn carry_out(order: Order) {
             debug!(target = ?order.target, "the session has ended, and the znode with it");
         }
         Err(error) => {
-            warn!(target = ?order.target, %error, "a znode cannot be removed; it stays until its session ends")
+            warn!(target = ?order.target, %error, "a znode cannot be removed; it stays until its session ends");
         }
     }
     if let Some(done) = order.done {

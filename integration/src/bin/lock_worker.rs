@@ -24,7 +24,7 @@ async fn main() -> TestResult {
 async fn count(hosts: &str, lock: &str, file: &str, rounds: u32) -> TestResult {
     let client = Client::connect(hosts).await?;
     for _ in 0..rounds {
-        let held = Lock::on(&client, lock).await?;
+        let held = Lock::on(&client, lock).acquire().await?;
         let number: u64 = fs::read_to_string(file)?.trim().parse()?;
         // Room for another process to come between, if the lock let it.
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -37,7 +37,7 @@ async fn count(hosts: &str, lock: &str, file: &str, rounds: u32) -> TestResult {
 
 async fn hold(hosts: &str, lock: &str) -> TestResult {
     let client = Client::builder().hosts(hosts).session_timeout(Duration::from_secs(4)).connect().await?;
-    let held = Lock::on(&client, lock).await?;
+    let held = Lock::on(&client, lock).acquire().await?;
     println!("held for session timeout {} ms", client.negotiated_timeout().as_millis());
     held.lost().await;
     Err("the lock was lost".into())

@@ -1,4 +1,4 @@
-//! How a [`Lock`] is asked for. It never knows how turns are taken.
+//! How a [`Lock`](super::Lock) is asked for. It never knows how turns are taken.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -17,70 +17,6 @@ use crate::{Error, ambient};
 use super::queue::{Contender, list};
 use super::{LockGuard, Ticket};
 
-/// A fair lock across processes: whoever asked first gets it first, one at a time.
-///
-/// * **Guarantee.** While a guard is valid no other contender of the same directory holds one. Each contender is an ephemeral sequential
-///   znode and watches only the one before it, so a release wakes one process, however many wait.
-/// * **Failure.** A holder that dies gives the lock up when its session expires; a holder that is cut off learns of it through
-///   [`Held::lost`](crate::Held::lost) before that. A lock is never taken up again by a new session.
-/// * **Fencing.** [`Held::token`](crate::Held::token) for outside resources, [`LockGuard::fenced`] for writes into the service.
-/// * **Cancellation.** Dropping any of its futures or guards, anywhere, leaves neither znode nor watch.
-/// * **Interoperation.** Apache Curator's `InterProcessMutex` (Java) by default, Kazoo's `Lock` (Python) by [`Acquire::naming`].
-///
-/// ```
-/// use menagerie_recipes::Lock;
-/// # use menagerie_core::{client::Client, embedded::Server};
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let server = Server::start().await?;
-/// # menagerie_recipes::init(Client::connect(server.connect_string()).await?);
-/// let guard = Lock::acquire("/lock").await?;
-/// println!("ours, with fencing token {}", guard.token());
-/// assert!(Lock::try_acquire("/lock").await?.is_none());
-/// guard.release().await?;
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug)]
-pub struct Lock(());
-
-impl Lock {
-    /// Asks the [ambient client](crate::ambient) for the lock whose contenders are the children of `path`. Await it for the guard, or set
-    /// options first.
-    pub fn acquire(path: impl Into<String>) -> Acquire {
-        Acquire::new(None, path.into())
-    }
-
-    /// As [`Lock::acquire`], through `client`.
-    ///
-    /// ```
-    /// # use menagerie_core::{client::Client, embedded::Server};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let server = Server::start().await?;
-    /// use menagerie_recipes::Lock;
-    /// let client = Client::connect(server.connect_string()).await?;
-    /// let guard = Lock::on(&client, "/jobs/nightly").payload("host-7").await?;
-    /// let holder = &Lock::on(&client, "/jobs/nightly").contenders().await?[0];
-    /// assert_eq!(holder.payload, "host-7");
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn on(client: &Client, path: impl Into<String>) -> Acquire {
-        Acquire::new(Some(client.clone()), path.into())
-    }
-
-    /// The lock if it is free, through the ambient client; see [`Acquire::try_acquire`].
-    pub async fn try_acquire(path: impl Into<String>) -> Result<Option<LockGuard>, Error> {
-        Lock::acquire(path).try_acquire().await
-    }
-
-    /// Who holds the lock and who waits, through the ambient client; see [`Acquire::contenders`].
-    pub async fn contenders(path: impl Into<String>) -> Result<Vec<Contender>, Error> {
-        Lock::acquire(path).contenders().await
-    }
-}
-
 /// A lock about to be asked for. Awaiting it acquires.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is acquired until this is awaited"]
@@ -95,7 +31,7 @@ pub struct Acquire {
 }
 
 impl Acquire {
-    fn new(client: Option<Client>, path: String) -> Self {
+    pub(super) fn new(client: Option<Client>, path: String) -> Self {
         Acquire {
             client,
             path,
@@ -155,8 +91,9 @@ impl Acquire {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let server = Server::start().await?;
     /// # let client = Client::connect(server.connect_string()).await?;
-    /// let first = Lock::on(&client, "/lock").await?;
-    /// let ticket = Lock::on(&client, "/lock").enqueue().await?;
+    /// let lock = Lock::on(&client, "/lock");
+    /// let first = lock.acquire().await?;
+    /// let ticket = lock.enqueue().await?;
     /// assert_eq!(ticket.position().await?, 1);
     /// first.release().await?;
     /// let second = ticket.wait().await?;

@@ -7,12 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use menagerie_core::client::Client;
 
+use crate::Error;
 use crate::held::Held;
 use crate::limits::{Bound, check_path};
 use crate::loss::LossPolicy;
 use crate::parents::Parents;
 use crate::sole::Claim;
-use crate::{Error, ambient};
 
 /// A lock that is one ephemeral znode: whoever creates it holds the lock, and everybody else watches it.
 ///
@@ -29,24 +29,27 @@ use crate::{Error, ambient};
 /// # let server = Server::start().await?;
 /// # let client = Client::connect(server.connect_string()).await?;
 /// use menagerie_recipes::lock::Exclusive;
-/// let guard = Exclusive::on(&client, "/lock").await?;
+/// let guard = Exclusive::on(&client, "/lock").acquire().await?;
 /// assert!(client.exists("/lock").await?.is_some());
 /// guard.release().await?;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
-pub struct Exclusive(());
+#[derive(Debug, Clone)]
+pub struct Exclusive {
+    client: Client,
+    path: String,
+}
 
 impl Exclusive {
-    /// Asks the [ambient client](crate::ambient) for the lock whose znode is `path`. Await it for the guard.
-    pub fn acquire(path: impl Into<String>) -> AcquireExclusive {
-        AcquireExclusive { client: None, path: path.into(), timeout: None, payload: Bytes::new() }
+    /// The lock whose znode is `path`, through `client`, to be asked for any number of times.
+    pub fn on(client: &Client, path: impl Into<String>) -> Self {
+        Exclusive { client: client.clone(), path: path.into() }
     }
 
-    /// As [`Exclusive::acquire`], through `client`.
-    pub fn on(client: &Client, path: impl Into<String>) -> AcquireExclusive {
-        AcquireExclusive { client: Some(client.clone()), ..Exclusive::acquire(path) }
+    /// Asks for the lock. Await it for the guard, or set options first.
+    pub fn acquire(&self) -> AcquireExclusive {
+        AcquireExclusive { lock: self.clone(), timeout: None, payload: Bytes::new() }
     }
 }
 
@@ -54,8 +57,7 @@ impl Exclusive {
 #[derive(Debug, Clone)]
 #[must_use = "nothing is acquired until this is awaited"]
 pub struct AcquireExclusive {
-    client: Option<Client>,
-    path: String,
+    lock: Exclusive,
     timeout: Option<Duration>,
     payload: Bytes,
 }
@@ -74,9 +76,8 @@ impl AcquireExclusive {
     }
 
     async fn wait(self) -> Result<ExclusiveGuard, Error> {
-        check_path(&self.path)?;
-        let client = ambient::resolve(self.client).await?;
-        let AcquireExclusive { path, payload, .. } = self;
+        let AcquireExclusive { lock: Exclusive { client, path }, payload, .. } = self;
+        check_path(&path)?;
         let claim = Claim { client, path, payload, parents: Parents::default(), stamp: None };
         let won = claim.win(LossPolicy::default()).await?;
         Ok(ExclusiveGuard { held: won.held })
@@ -89,7 +90,7 @@ impl IntoFuture for AcquireExclusive {
 
     /// Waits for the lock. Dropping the future leaves nothing.
     fn into_future(self) -> Self::IntoFuture {
-        let bound = Bound::new(&self.path, self.timeout);
+        let bound = Bound::new(&self.lock.path, self.timeout);
         Box::pin(bound.apply(self.wait()))
     }
 }

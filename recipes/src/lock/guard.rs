@@ -41,7 +41,7 @@ impl LockGuard {
     /// # let server = Server::start().await?;
     /// # let client = Client::connect(server.connect_string()).await?;
     /// client.create("/balance", "100", CreateMode::Persistent).await?;
-    /// let guard = Lock::on(&client, "/lock").await?;
+    /// let guard = Lock::on(&client, "/lock").acquire().await?;
     /// guard.fenced().set_data("/balance", "90", Version::Any).commit().await?;
     /// # Ok(())
     /// # }

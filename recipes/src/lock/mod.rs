@@ -2,12 +2,14 @@
 //! Neither knows what it protects.
 
 mod acquire;
+mod entry;
 mod exclusive;
 mod guard;
 mod queue;
 mod ticket;
 
-pub use acquire::{Acquire, Lock};
+pub use acquire::Acquire;
+pub use entry::{BoundLock, Lock};
 pub use exclusive::{AcquireExclusive, Exclusive, ExclusiveGuard};
 pub use guard::LockGuard;
 pub use queue::Contender;
