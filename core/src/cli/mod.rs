@@ -1,1 +1,133 @@
-//! The shell.
+//! The shell: `menagerie cli`, as a library so that it can be tested. It speaks the language of the reference's shell, and prints
+//! as it does where tools read the output.
+//!
+//! ```text
+//!  terminal ─┐
+//!            ├─▶ shell ──▶ words ──▶ command ──▶ execute ──▶ client
+//!  pipe ─────┘     │                (catalogue)      │
+//!                  └────────── watches ◀─────────────┘
+//! ```
+//!
+//! Knows the client and nothing of servers.
+
+mod acl;
+mod args;
+mod catalogue;
+mod command;
+mod complete;
+mod execute;
+mod failure;
+mod format;
+mod help;
+mod options;
+mod shell;
+mod style;
+mod terminal;
+mod walk;
+mod watches;
+mod words;
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::runtime::Handle;
+
+pub use failure::{Failure, exit_code};
+pub use options::{Options, accept_single_dashes};
+pub use shell::{Flow, Output, Shell};
+pub use watches::Announce;
+
+use crate::client::State;
+use style::Style;
+
+/// How long a command that nobody watches waits for a session, unless it is told to wait.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs `menagerie cli`: one command, or those of a pipe, or a shell at the terminal. Errors go to standard error. The result is the
+/// exit code of the process (see [`exit_code`]). Cancelling leaves the session to expire.
+pub async fn run(options: Options) -> u8 {
+    let style = Style::detect();
+    let outcome = if !options.command.is_empty() {
+        run_one(options).await
+    } else if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        run_terminal(options, style).await
+    } else {
+        run_pipe(options, style).await
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(failure) if failure.is_broken_pipe() => exit_code::OK,
+        Err(failure) => {
+            eprintln!("{}", style.failure(&failure));
+            failure.exit_code()
+        }
+    }
+}
+
+async fn run_one(options: Options) -> Result<u8, Failure> {
+    let words = options.command.clone();
+    Shell::check(&words)?;
+    let mut out = std::io::stdout();
+    let mut shell = open_for_nobody(options)?;
+    wait_for_session(&shell).await?;
+    let outcome = shell.run_words(&words, &mut out).await;
+    shell.close().await;
+    outcome?;
+    out.flush()?;
+    Ok(exit_code::OK)
+}
+
+async fn run_terminal(options: Options, style: Style) -> Result<u8, Failure> {
+    let runtime = Handle::current();
+    let shell = tokio::task::spawn_blocking(move || terminal::run(options, style, &runtime));
+    match shell.await {
+        Ok(outcome) => outcome.map(|()| exit_code::OK),
+        Err(error) => Err(Failure::usage(error)),
+    }
+}
+
+/// As the reference does, a failed command does not stop the ones after it.
+async fn run_pipe(options: Options, style: Style) -> Result<u8, Failure> {
+    let mut out = std::io::stdout();
+    let mut shell = open_for_nobody(options)?;
+    wait_for_session(&shell).await?;
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut code = exit_code::OK;
+    while let Some(line) = lines.next_line().await? {
+        match shell.run_line(&line, &mut out).await {
+            Ok(Flow::Continue) => out.flush()?,
+            Ok(Flow::Quit) => break,
+            Err(failure) if failure.is_broken_pipe() => break,
+            Err(failure) => {
+                eprintln!("{}", style.failure(&failure));
+                code = failure.exit_code();
+            }
+        }
+    }
+    shell.close().await;
+    Ok(code)
+}
+
+/// Events go where the output goes.
+fn open_for_nobody(options: Options) -> Result<Shell, Failure> {
+    let for_terminal = std::io::stdout().is_terminal();
+    Shell::open(options, Arc::new(|text| print!("{text}")), for_terminal)
+}
+
+async fn wait_for_session(shell: &Shell) -> Result<(), Failure> {
+    let mut states = shell.client().states();
+    let session = states.wait_for(State::is_connected);
+    let state = if shell.options().waitforconnection {
+        session.await
+    } else {
+        let server = &shell.options().server;
+        let waited = format!("no server has answered within {} s", PATIENCE.as_secs());
+        tokio::time::timeout(PATIENCE, session).await.map_err(|_| Failure::no_connection(server, &waited))?
+    };
+    if state.is_connected() {
+        return Ok(());
+    }
+    Err(Failure::no_connection(&shell.options().server, &format!("the session ended as {state:?}")))
+}

@@ -162,7 +162,7 @@ fn matches(name: &str, key: &str) -> bool {
 fn unknown(key: &str) -> String {
     if let Some(bare) = key.strip_prefix("zookeeper.") {
         return format!(
-            "ignored, as the reference ignores it: in this file the key is written `{bare}`, without the prefix"
+            "ignored, as Apache ZooKeeper ignores it: in this file the key is written `{bare}`, without the prefix"
         );
     }
     let acted_on = ACTED_ON.iter().map(|(name, _)| *name);

@@ -1,0 +1,163 @@
+//! A shell without a terminal: a session, its watches and its history. Lines in, text out.
+
+use std::io::Write;
+
+use super::command::Command;
+use super::execute::Session;
+use super::failure::Failure;
+use super::options::Options;
+use super::watches::{Announce, Watches};
+use super::{format, help, words};
+use crate::client::Client;
+
+/// Where commands print to.
+pub type Output<'a> = &'a mut (dyn Write + Send);
+
+/// Whether the shell goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// It waits for the next command.
+    Continue,
+    /// `quit` was said.
+    Quit,
+}
+
+/// A session with an ensemble, and what was said in it.
+pub struct Shell {
+    options: Options,
+    client: Client,
+    watches: Watches,
+    announce: Announce,
+    history: Vec<String>,
+    /// Whether output goes to a terminal, which must be kept from control characters.
+    for_terminal: bool,
+}
+
+impl Shell {
+    /// Begins to open a session, and waits for nothing. `announce` gets what is printed unasked: events.
+    ///
+    /// # Errors
+    /// A connect string that cannot be read.
+    pub fn open(options: Options, announce: Announce, for_terminal: bool) -> Result<Self, Failure> {
+        let client = options.connect_lazily()?;
+        let watches = Watches::new(&client, announce.clone());
+        Ok(Self { options, client, watches, announce, history: Vec::new(), for_terminal })
+    }
+
+    /// The session. It is another one after `connect`.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// How it was started; `server` is what it is connected to now.
+    pub(super) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Whether words are a command, without running it.
+    ///
+    /// # Errors
+    /// What [`Shell::run_words`] would fail with before it asked a server.
+    pub(super) fn check(words: &[String]) -> Result<(), Failure> {
+        Ok(Command::parse(words).map(drop)?)
+    }
+
+    /// `[zk: 127.0.0.1:2181(CONNECTED) 3] `, as the reference has it.
+    pub fn prompt(&self) -> String {
+        let state = format::prompt_state(self.client.state());
+        format!("[zk: {}({state}) {}] ", self.options.server, self.history.len())
+    }
+
+    /// Runs a line as it was typed, and remembers it.
+    ///
+    /// # Errors
+    /// What the line or its command fails with. The shell goes on all the same.
+    pub async fn run_line(&mut self, line: &str, out: Output<'_>) -> Result<Flow, Failure> {
+        let words = words::split(line).map_err(Failure::usage)?;
+        if words.is_empty() {
+            return Ok(Flow::Continue);
+        }
+        self.history.push(line.trim().to_owned());
+        self.run_words(&words, out).await
+    }
+
+    /// Runs a command that is in words already, which are not remembered.
+    ///
+    /// # Errors
+    /// What the command fails with.
+    pub async fn run_words(&mut self, words: &[String], out: Output<'_>) -> Result<Flow, Failure> {
+        let mut command = Command::parse(words)?;
+        if let Command::Redo { number } = command {
+            command = self.redo(number, out)?;
+        }
+        if command == Command::Quit {
+            return Ok(Flow::Quit);
+        }
+        self.run(&command, out).await?;
+        Ok(Flow::Continue)
+    }
+
+    /// Closes the session, if a server can be reached.
+    pub async fn close(&self) {
+        // Whoever closes a session that no server answers for has nothing to do about it: it expires.
+        let _ = self.client.close().await;
+    }
+
+    fn redo(&self, number: usize, out: Output<'_>) -> Result<Command, Failure> {
+        let missing = || Failure::usage(format_args!("redo: there is no command {number}; `history` lists them"));
+        let line = self.history.get(number).ok_or_else(missing)?;
+        writeln!(out, "{line}")?;
+        match Command::parse(&words::split(line).map_err(Failure::usage)?)? {
+            Command::Redo { .. } => Err(Failure::usage("redo: that command is a redo itself")),
+            command => Ok(command),
+        }
+    }
+
+    async fn run(&mut self, command: &Command, out: Output<'_>) -> Result<(), Failure> {
+        match command {
+            Command::Help { topic } => help::print(topic.as_deref(), out),
+            Command::History => self.print_history(out),
+            Command::Version => Ok(writeln!(out, "Menagerie CLI version: {}", env!("CARGO_PKG_VERSION"))?),
+            Command::PrintWatches { on } => {
+                self.watches.print(*on);
+                Ok(())
+            }
+            Command::RemoveWatches { path, kinds } => match self.watches.remove(path, *kinds) {
+                0 => Err(Failure::usage(format_args!("removewatches: this shell has set no such watch on {path}"))),
+                _ => Ok(()),
+            },
+            Command::Close => {
+                self.close().await;
+                Ok(())
+            }
+            Command::Connect { hosts } => self.reconnect(hosts.as_deref()).await,
+            _ => {
+                let mut session =
+                    Session { client: &self.client, watches: &mut self.watches, for_terminal: self.for_terminal };
+                session.run(command, out).await
+            }
+        }
+    }
+
+    fn print_history(&self, out: Output<'_>) -> Result<(), Failure> {
+        // As many as the reference prints.
+        let first = self.history.len().saturating_sub(11);
+        for (number, line) in self.history.iter().enumerate().skip(first) {
+            writeln!(out, "{number} - {line}")?;
+        }
+        Ok(())
+    }
+
+    async fn reconnect(&mut self, hosts: Option<&str>) -> Result<(), Failure> {
+        let mut options = self.options.clone();
+        if let Some(hosts) = hosts {
+            hosts.clone_into(&mut options.server);
+        }
+        let client = options.connect_lazily()?;
+        self.close().await;
+        self.watches = Watches::new(&client, self.announce.clone());
+        self.client = client;
+        self.options = options;
+        Ok(())
+    }
+}

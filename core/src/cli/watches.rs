@@ -1,0 +1,118 @@
+//! The watches that a shell has set: each waits in a task of its own and prints its event.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::command::WatchKinds;
+use super::format;
+use crate::client::{Client, OneshotWatch, PersistentWatch};
+
+/// Prints text that nobody is waiting for: above the prompt on a terminal.
+pub type Announce = Arc<dyn Fn(String) + Send + Sync>;
+
+/// What a watch looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Looks {
+    /// At the list of children.
+    Children,
+    /// At the data, or at whether the znode is there.
+    Data,
+    /// At both.
+    Everything,
+}
+
+/// The watches of one session. They end with it, or when this is dropped.
+pub(super) struct Watches {
+    announce: Announce,
+    /// Whether events are printed.
+    on: Arc<AtomicBool>,
+    tasks: JoinSet<()>,
+    set: Vec<Set>,
+}
+
+struct Set {
+    path: String,
+    looks: Looks,
+    task: AbortHandle,
+}
+
+impl Watches {
+    /// No watches yet; what the session itself goes through is printed from now on.
+    pub(super) fn new(client: &Client, announce: Announce) -> Self {
+        let mut watches =
+            Self { announce, on: Arc::new(AtomicBool::new(true)), tasks: JoinSet::new(), set: Vec::new() };
+        let (mut states, print) = (client.states(), watches.printer());
+        watches.tasks.spawn(async move {
+            let mut state = states.current();
+            while !state.is_final() {
+                state = states.changed().await;
+                print(format::state_event(state));
+            }
+        });
+        watches
+    }
+
+    /// Whether events are printed from now on.
+    pub(super) fn print(&self, on: bool) {
+        self.on.store(on, Ordering::Relaxed);
+    }
+
+    /// Waits for a watch that fires once.
+    pub(super) fn add(&mut self, path: &str, looks: Looks, watch: OneshotWatch) {
+        let print = self.printer();
+        let task = self.tasks.spawn(async move { print(format::watched_event(&watch.changed().await)) });
+        self.keep(path, looks, task);
+    }
+
+    /// Waits for a watch that fires again and again.
+    pub(super) fn add_persistent(&mut self, path: &str, mut watch: PersistentWatch) {
+        let print = self.printer();
+        let task = self.tasks.spawn(async move {
+            while let Some(event) = watch.next().await {
+                print(format::watched_event(&event));
+            }
+        });
+        self.keep(path, Looks::Everything, task);
+    }
+
+    /// Removes watches; how many there were.
+    pub(super) fn remove(&mut self, path: &str, kinds: WatchKinds) -> usize {
+        self.forget_fired();
+        let matches = |set: &Set| {
+            set.path == path
+                && match kinds {
+                    WatchKinds::All => true,
+                    WatchKinds::Children => set.looks != Looks::Data,
+                    WatchKinds::Data => set.looks != Looks::Children,
+                }
+        };
+        let (removed, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.set).into_iter().partition(matches);
+        self.set = kept;
+        // The task owns the watch, and dropping a watch removes it from the server.
+        for set in &removed {
+            set.task.abort();
+        }
+        removed.len()
+    }
+
+    fn keep(&mut self, path: &str, looks: Looks, task: AbortHandle) {
+        self.forget_fired();
+        self.set.push(Set { path: path.to_owned(), looks, task });
+    }
+
+    fn forget_fired(&mut self) {
+        self.set.retain(|set| !set.task.is_finished());
+        while self.tasks.try_join_next().is_some() {}
+    }
+
+    fn printer(&self) -> impl Fn(String) + Send + 'static {
+        let (announce, on) = (self.announce.clone(), self.on.clone());
+        move |text| {
+            if on.load(Ordering::Relaxed) {
+                announce(text);
+            }
+        }
+    }
+}
