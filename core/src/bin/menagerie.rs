@@ -1,0 +1,116 @@
+//! The `menagerie` program: reads the command line, sets up logging, and calls one `run`. It knows nothing else.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use menagerie_core::server::config::ServerConfig;
+use menagerie_core::{bench, cli};
+use tracing::{error, info, warn};
+use tracing_subscriber::EnvFilter;
+
+/// Bad arguments or configuration, as the reference exits for them (protocol §4.1).
+const EXIT_BAD_CONFIG: u8 = 2;
+const EXIT_UNEXPECTED: u8 = 1;
+
+#[derive(Parser)]
+#[command(name = "menagerie", version, about = ABOUT, after_help = AFTER_HELP)]
+struct Cli {
+    /// How log lines look on standard error
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a server
+    #[command(after_long_help = SERVER_HELP)]
+    Server {
+        /// Nothing, a configuration file, or a port and a data directory
+        #[arg(value_name = "zoo.cfg | clientPort dataDir [tickTime] [maxClientCnxns]")]
+        args: Vec<String>,
+    },
+    /// Open a shell, or run one command
+    Cli(cli::Options),
+    /// Measure how fast a server is
+    Bench(bench::Options),
+}
+
+const ABOUT: &str = "A coordination service that speaks the ZooKeeper protocol, its shell, and its benchmark";
+
+const AFTER_HELP: &str = "\
+`menagerie help server` and so on tell more. MENAGERIE_LOG filters the log, such as `debug` or `menagerie_core::server=trace`.";
+
+const SERVER_HELP: &str = "\
+Without an argument this is a development server: it listens on 127.0.0.1:2181 and keeps its data in ./menagerie-data.
+With one argument, that is a zoo.cfg as Apache ZooKeeper reads it. With two to four, as Apache ZooKeeper too:
+  menagerie server 2181 /var/lib/zookeeper 2000 60
+
+Exit codes: 0 stopped as asked, 1 unexpected, 2 bad arguments or configuration, 3 the data directory cannot be used.
+SIGTERM and SIGINT stop it cleanly.";
+
+fn main() -> ExitCode {
+    let cli = Cli::parse_from(cli::accept_single_dashes(std::env::args()));
+    set_up_log(cli.log_format, matches!(cli.command, Command::Server { .. }));
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            error!(%error, "cannot start the threads of the runtime");
+            return EXIT_UNEXPECTED.into();
+        }
+    };
+    let code = runtime.block_on(async {
+        match cli.command {
+            Command::Server { args } => serve(&args).await,
+            Command::Cli(options) => cli::run(options).await,
+            Command::Bench(options) => bench::run(options).await,
+        }
+    });
+    // A thread may still wait for a line of standard input, and nothing waits for it.
+    runtime.shutdown_background();
+    code.into()
+}
+
+/// The shell and the benchmark speak for themselves: there only what goes wrong is logged.
+fn set_up_log(format: LogFormat, is_server: bool) {
+    let default = if is_server { "info" } else { "error" };
+    let filter = EnvFilter::try_from_env("MENAGERIE_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+async fn serve(args: &[String]) -> u8 {
+    let config = match ServerConfig::from_args(args).and_then(|config| config.require_standalone().map(|()| config)) {
+        Ok(config) => config,
+        Err(error) => {
+            error!("{error}");
+            return EXIT_BAD_CONFIG;
+        }
+    };
+    if args.is_empty() {
+        info!(
+            "no configuration given: this is a development server on 127.0.0.1:2181 with its data in ./menagerie-data"
+        );
+    }
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    run_server(config).await
+}
+
+/// The server itself is not in this build yet.
+#[allow(clippy::unused_async, reason = "it becomes the call of server::run")]
+async fn run_server(_: ServerConfig) -> u8 {
+    error!("this build has no server yet");
+    EXIT_UNEXPECTED
+}
