@@ -14,8 +14,31 @@ pub(super) struct Node {
     pub(super) stat: StatPersisted,
     pub(super) children: i32,
     pub(super) acl: Arc<[Acl]>,
-    /// Kept for the digest only.
-    pub(super) data: Option<Bytes>,
+    pub(super) data: Data,
+    digest: u64,
+}
+
+/// A znode's data, which only its digest asks for.
+#[derive(Debug, Clone)]
+pub(super) enum Data {
+    /// What the tree has: it is not copied.
+    Applied,
+    /// What is proposed.
+    Proposed(Option<Bytes>),
+}
+
+impl Node {
+    /// A znode that is not there yet, or is about to change; its digest is computed when it is proposed.
+    pub(super) fn new(stat: StatPersisted, acl: Arc<[Acl]>, data: Option<Bytes>) -> Self {
+        Node { stat, children: 0, acl, data: Data::Proposed(data), digest: 0 }
+    }
+
+    fn digest_at(&self, tree: &DataTree, path: &str) -> u64 {
+        match &self.data {
+            Data::Proposed(data) => node_digest(path, data.as_deref(), &self.stat),
+            Data::Applied => tree.node(path).map_or(0, |node| node.digest_with(&self.stat)),
+        }
+    }
 }
 
 /// What is proposed for a path: a znode, or its absence.
@@ -53,16 +76,26 @@ impl Outstanding {
                 stat: node.persisted().clone(),
                 children: node.child_count() as i32,
                 acl: Arc::clone(node.acl()),
-                data: node.data().map(Bytes::copy_from_slice),
+                data: Data::Applied,
+                digest: node.digest(),
             }),
         }
     }
 
     /// Proposes a znode, or its absence, for a path. `before` is what [`Outstanding::node`] said.
-    pub(super) fn set(&mut self, zxid: Zxid, path: &str, before: Option<&Node>, after: Option<Node>) {
-        let digest_of = |node: &Node| node_digest(path, node.data.as_deref(), &node.stat);
-        self.digest =
-            self.digest.wrapping_sub(before.map_or(0, digest_of)).wrapping_add(after.as_ref().map_or(0, digest_of));
+    pub(super) fn set(
+        &mut self,
+        tree: &DataTree,
+        zxid: Zxid,
+        path: &str,
+        before: Option<&Node>,
+        mut after: Option<Node>,
+    ) {
+        if let Some(node) = &mut after {
+            node.digest = node.digest_at(tree, path);
+        }
+        let digest_of = |node: Option<&Node>| node.map_or(0, |node| node.digest);
+        self.digest = self.digest.wrapping_sub(digest_of(before)).wrapping_add(digest_of(after.as_ref()));
         let old = self.changes.insert(path.to_owned(), Change { zxid, node: after });
         self.undo.push((path.to_owned(), old));
         self.by_zxid.push_back((zxid, path.to_owned()));

@@ -1,7 +1,7 @@
 //! The checks of each write, in the order that decides its error, and what it will do (protocol §2.7).
 
 use super::Config;
-use super::outstanding::{Node, Outstanding};
+use super::outstanding::{Data, Node, Outstanding};
 use crate::auth;
 use crate::tree::DataTree;
 use crate::wire::proto::{CreateRequest, PathVersion, SetAclRequest, SetDataRequest};
@@ -112,7 +112,7 @@ impl Scope<'_> {
             after.stat.version = version;
             after.stat.mzxid = zxid;
             after.stat.mtime = wall_ms;
-            after.data.clone_from(&data);
+            after.data = Data::Proposed(data.clone());
         });
         Ok(Txn::SetData { path, data, version })
     }
@@ -143,10 +143,10 @@ impl Scope<'_> {
             let mut after = parent.clone();
             after.children -= 1;
             after.stat.pzxid = zxid;
-            pending.set(zxid, key(parent_path), Some(&parent), Some(after));
+            pending.set(tree, zxid, key(parent_path), Some(&parent), Some(after));
         }
         let node = pending.node(tree, path);
-        pending.set(zxid, path, node.as_ref(), None);
+        pending.set(tree, zxid, path, node.as_ref(), None);
     }
 
     fn mode(&self, op: OpCode, flags: i32, ttl_ms: Option<i64>) -> Result<CreateMode, ErrorCode> {
@@ -184,7 +184,7 @@ impl Scope<'_> {
         if after.children > before.children {
             after.stat.pzxid = self.zxid;
         }
-        self.pending.set(self.zxid, key(path), Some(before), Some(after));
+        self.pending.set(self.tree, self.zxid, key(path), Some(before), Some(after));
     }
 
     fn add(&mut self, path: &str, request: &CreateRequest, acl: &[Acl], owner: i64) {
@@ -197,8 +197,8 @@ impl Scope<'_> {
             ephemeral_owner: owner,
             ..StatPersisted::default()
         };
-        let node = Node { stat, children: 0, acl: acl.into(), data: request.data.clone() };
-        self.pending.set(self.zxid, path, None, Some(node));
+        let node = Node::new(stat, acl.into(), request.data.clone());
+        self.pending.set(self.tree, self.zxid, path, None, Some(node));
     }
 }
 

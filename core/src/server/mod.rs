@@ -1,6 +1,148 @@
-//! The tokio shell around the replica.
+//! The tokio shell around the replica: sockets, one disk thread, and the thread that feeds the machine.
+//!
+//! ```text
+//!  sockets ─ connection tasks ──Event──▶ event loop (Replica) ──LogBatch──▶ disk thread
+//!     ▲          │ reads: Shared              │    ▲                             │
+//!     └──────────┴──────────◀──Outgoing───────┘    └────────── Persisted ────────┘
+//! ```
+//!
+//! [`run`] takes its configuration and the signal that stops it; [`Server`] is the same with handles, for this process.
+#![allow(clippy::disallowed_methods, reason = "the shell is where clocks, threads and files are")]
 
+mod clock;
 pub mod config;
+mod connection;
+mod disk_writer;
 pub mod ensemble;
+mod error;
+mod event_loop;
+mod four_letter;
+mod listener;
 pub mod properties;
+mod registry;
+mod snapshotter;
+mod start;
+mod stats;
 pub mod zoo_cfg;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use config::ServerConfig;
+pub use error::ServerError;
+
+use crate::auth::AuthConfig;
+use crate::replica::Shared;
+use clock::Clock;
+use event_loop::Event;
+use registry::Registry;
+use stats::Stats;
+
+/// The version that monitors parse: the reference release whose behaviour this is, then our own.
+pub const VERSION: &str = concat!("3.9.5-menagerie-", env!("CARGO_PKG_VERSION"), ", built on 2026-11-24 00:00 UTC");
+
+/// What every task of a server shares.
+pub(crate) struct Context {
+    config: ServerConfig,
+    auth: AuthConfig,
+    shared: Arc<Shared>,
+    registry: Arc<Registry>,
+    stats: Stats,
+    clock: Clock,
+    events: mpsc::Sender<Event>,
+    /// Requests at the member.
+    outstanding: AtomicUsize,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    address: SocketAddr,
+    snapshot_dir: PathBuf,
+    log_dir: PathBuf,
+}
+
+/// A server that runs in this process. Dropping it stops it without waiting; what it acknowledged is on disk.
+pub struct Server {
+    context: Arc<Context>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+    failed: CancellationToken,
+}
+
+impl Server {
+    /// Recovers the data, then opens the client port. The server then runs on the current tokio runtime and on threads of
+    /// its own.
+    ///
+    /// # Errors
+    /// [`ServerError`]: what could not be read, and where; or the address that could not be bound.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn start(config: ServerConfig) -> Result<Self, ServerError> {
+        start::start(config).await
+    }
+
+    /// Where clients connect.
+    pub fn address(&self) -> SocketAddr {
+        self.context.address
+    }
+
+    /// Completes when the server cannot go on: its disk failed.
+    pub async fn failed(&self) {
+        self.failed.cancelled().await;
+    }
+
+    /// Closes every connection, waits until the log is on disk, and ends the threads.
+    pub async fn stop(mut self) {
+        self.signal_stop();
+        self.context.tasks.wait().await;
+        let threads = std::mem::take(&mut self.threads);
+        // Joining blocks until the disk is done; the runtime's workers must not.
+        let _ = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                let _ = thread.join();
+            }
+        })
+        .await;
+    }
+
+    fn signal_stop(&self) {
+        self.context.stop.cancel();
+        self.context.tasks.close();
+        let _ = self.context.events.send(Event::Stop);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.signal_stop();
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("address", &self.context.address).finish_non_exhaustive()
+    }
+}
+
+/// Runs a server until `shutdown` completes, or until it cannot go on.
+///
+/// # Errors
+/// As [`Server::start`]; [`ServerError::DiskFailed`] when the disk fails later.
+pub async fn run(config: ServerConfig, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
+    let server = Server::start(config).await?;
+    let failed = tokio::select! {
+        () = shutdown => false,
+        () = server.failed() => true,
+    };
+    server.stop().await;
+    if failed {
+        return Err(ServerError::DiskFailed);
+    }
+    tracing::info!("stopped");
+    Ok(())
+}

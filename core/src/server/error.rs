@@ -1,0 +1,46 @@
+//! Why a server does not start, or cannot go on.
+
+use std::net::SocketAddr;
+
+use super::config::ConfigError;
+use crate::storage;
+
+/// Why a server does not start, or cannot go on. The text is for the operator.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The configuration asks for what cannot be.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The data directory cannot be used or its files cannot be read.
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+    /// The client address cannot be listened on.
+    #[error(
+        "cannot listen on {address}: {source}; is another server running there? clientPort and clientPortAddress choose another place"
+    )]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A thread could not be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] std::io::Error),
+    /// The disk failed while the server ran; the log says how.
+    #[error("the disk failed; nothing more was acknowledged. Mend it and start the server again")]
+    DiskFailed,
+}
+
+impl ServerError {
+    /// The exit code of the process, as the reference has it (protocol §4.1): 2 for the configuration, 3 for the data
+    /// directory, 1 for the rest.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            ServerError::Config(_) => 2,
+            ServerError::Storage(_) | ServerError::DiskFailed => 3,
+            ServerError::Bind { .. } | ServerError::Thread(_) => 1,
+        }
+    }
+}

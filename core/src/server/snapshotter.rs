@@ -1,0 +1,95 @@
+//! Snapshots beside the serving, one at a time, and the purge of old files after them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::ServerConfig;
+use super::disk_writer::{disk, version_dir};
+use crate::replica::Shared;
+use crate::storage;
+use crate::storage::snapshot::{self, SnapshotOptions};
+use crate::tree::{DataTree, SnapshotCursor};
+
+/// Writes snapshots of the shared tree.
+pub(super) struct Snapshotter {
+    shared: Arc<Shared>,
+    snapshot_dir: PathBuf,
+    log_dir: PathBuf,
+    retain: usize,
+    digest: bool,
+    purge_every: Option<Duration>,
+    busy: AtomicBool,
+}
+
+impl Snapshotter {
+    pub(super) fn new(config: &ServerConfig, shared: Arc<Shared>) -> Self {
+        Snapshotter {
+            shared,
+            snapshot_dir: version_dir(&config.data_dir),
+            log_dir: version_dir(&config.data_log_dir),
+            retain: config.autopurge_snap_retain_count as usize,
+            digest: config.digest_enabled,
+            purge_every: config.autopurge_purge_interval_ms.map(Duration::from_millis),
+            busy: AtomicBool::new(false),
+        }
+    }
+
+    /// Starts a snapshot in the background; when one is still being written, that one will do.
+    pub(super) fn start(self: &Arc<Self>) {
+        if self.busy.swap(true, Ordering::AcqRel) {
+            tracing::warn!("a snapshot is still being written; not starting another");
+            return;
+        }
+        let snapshotter = Arc::clone(self);
+        let spawned = std::thread::Builder::new().name("menagerie-snapshot".to_owned()).spawn(move || {
+            if let Err(error) = snapshotter.write() {
+                tracing::error!(%error, "the snapshot failed; the log still has everything");
+            }
+            snapshotter.busy.store(false, Ordering::Release);
+        });
+        if let Err(error) = spawned {
+            tracing::error!(%error, "cannot start the snapshot's thread");
+            self.busy.store(false, Ordering::Release);
+        }
+    }
+
+    /// Writes a snapshot now.
+    pub(super) fn write(&self) -> Result<(), storage::Error> {
+        let (cursor, sessions) = {
+            // Commits hold the tree while they open and close sessions: under its lock both are of one moment.
+            let tree = self.shared.tree();
+            (SnapshotCursor::new(&tree), self.shared.sessions())
+        };
+        let options = SnapshotOptions { digest: self.digest, ..SnapshotOptions::default() };
+        let look = |see: &mut dyn FnMut(&DataTree)| see(&self.shared.tree());
+        let written = snapshot::write(disk().as_ref(), &self.snapshot_dir, cursor, &sessions, &options, look)?;
+        tracing::info!(file = %written.path.display(), "snapshot written");
+        Ok(())
+    }
+
+    /// Purges old files now and at every interval, when the configuration asks for it.
+    pub(super) fn purge_regularly(self: &Arc<Self>) {
+        let Some(every) = self.purge_every else { return };
+        let weak = Arc::downgrade(self);
+        let purge = move || {
+            while let Some(snapshotter) = weak.upgrade() {
+                match storage::purge(
+                    disk().as_ref(),
+                    &snapshotter.snapshot_dir,
+                    &snapshotter.log_dir,
+                    snapshotter.retain,
+                ) {
+                    Ok(removed) => tracing::info!(files = removed.len(), "purged old snapshots and logs"),
+                    Err(error) => tracing::warn!(%error, "cannot purge old snapshots and logs"),
+                }
+                drop(snapshotter);
+                std::thread::sleep(every);
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("menagerie-purge".to_owned()).spawn(purge) {
+            tracing::error!(%error, "cannot start the purge's thread");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! From a configuration to a running server: recover, mend, listen, and start the threads.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::clock::Clock;
+use super::disk_writer::{DiskWriter, disk, version_dir};
+use super::registry::{Registry, Sink};
+use super::snapshotter::Snapshotter;
+use super::stats::Stats;
+use super::{Context, Server, ServerConfig, ServerError, event_loop, listener};
+use crate::auth::AuthConfig;
+use crate::replica::{self, Replica, Shared};
+use crate::storage::{self, LogOptions, RecoverOptions, SnapshotPolicy, SnapshotTrigger, TxnLog};
+use crate::tree::DataTree;
+use crate::wire::OpCode;
+use crate::wire::txn::{Txn, TxnHeader};
+
+/// Connections that may wait to be accepted, where the configuration does not say.
+const BACKLOG: u32 = 1024;
+
+pub(super) async fn start(config: ServerConfig) -> Result<Server, ServerError> {
+    config.require_standalone()?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let address = config.client_address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
+    // The port is taken before the data is read: two servers on one directory by mistake collide here.
+    let listener = bind(address, config.client_port_listen_backlog.unwrap_or(BACKLOG))
+        .map_err(|source| ServerError::Bind { address, source })?;
+    let address = listener.local_addr().map_err(|source| ServerError::Bind { address, source })?;
+    let clock = Clock::start();
+    let recovering = config.clone();
+    let (recovered, log) = match tokio::task::spawn_blocking(move || recover(&recovering)).await {
+        Ok(recovered) => recovered?,
+        Err(error) => return Err(ServerError::Thread(std::io::Error::other(error))),
+    };
+    let server = assemble(config, address, clock, recovered, log)?;
+    tracing::info!(%address, "serving clients");
+    server.context.tasks.spawn(listener::run(Arc::clone(&server.context), listener));
+    Ok(server)
+}
+
+fn bind(address: SocketAddr, backlog: u32) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(backlog)
+}
+
+/// The tree and the sessions as they were acknowledged, without the ephemeral znodes of sessions that nobody knows.
+struct Recovered {
+    tree: DataTree,
+    sessions: BTreeMap<i64, i32>,
+    needs_snapshot: bool,
+}
+
+fn recover(config: &ServerConfig) -> Result<(Recovered, TxnLog), ServerError> {
+    let (snapshot_dir, log_dir) = (version_dir(&config.data_dir), version_dir(&config.data_log_dir));
+    for directory in [&snapshot_dir, &log_dir] {
+        let created = disk().create_dir_all(directory);
+        created.map_err(|source| storage::Error::Io { action: "create", path: directory.clone(), source })?;
+    }
+    let max_entry_bytes = max_txn_bytes(config);
+    let options = RecoverOptions { trust_empty: config.snapshot_trust_empty, max_entry_bytes, seed: fastrand::u64(..) };
+    let recovered = storage::recover(&disk(), &snapshot_dir, &log_dir, &options)?;
+    tracing::info!("{}", recovered.report);
+    let mut tree = recovered.tree;
+    let orphans: Vec<i64> =
+        tree.sessions_with_ephemerals().filter(|session| !recovered.sessions.contains_key(session)).collect();
+    for session in orphans {
+        let header = TxnHeader {
+            client_id: session,
+            zxid: tree.last_zxid(),
+            kind: OpCode::CloseSession.code(),
+            ..TxnHeader::default()
+        };
+        tracing::info!(
+            session = format_args!("0x{session:x}"),
+            "removing the ephemeral znodes of a session that is gone"
+        );
+        tree.apply(&header, &Txn::CloseSession { paths: None }, &mut Vec::new());
+    }
+    let options = LogOptions {
+        pre_alloc_bytes: u64::from(config.pre_alloc_kb) * 1024,
+        force_sync: config.force_sync,
+        max_entry_bytes,
+    };
+    let log = TxnLog::open(disk(), log_dir, options);
+    // Without a snapshot the reference would not start on this directory, nor would we a second time.
+    let needs_snapshot = recovered.report.snapshot.is_none();
+    Ok((Recovered { tree, sessions: recovered.sessions, needs_snapshot }, log))
+}
+
+fn assemble(
+    config: ServerConfig,
+    address: SocketAddr,
+    clock: Clock,
+    recovered: Recovered,
+    log: TxnLog,
+) -> Result<Server, ServerError> {
+    let registry = Arc::new(Registry::default());
+    let sink = Box::new(Sink(Arc::clone(&registry)));
+    let shared = Arc::new(Shared::new(recovered.tree, recovered.sessions, sink));
+    let auth = AuthConfig { super_digest: config.super_digest.clone(), skip_acl: config.skip_acl };
+    let replica = Replica::new(replica_config(&config, &auth), Arc::clone(&shared), clock.now());
+    let snapshotter = Arc::new(Snapshotter::new(&config, Arc::clone(&shared)));
+    if recovered.needs_snapshot {
+        snapshotter.write()?;
+    }
+    snapshotter.purge_regularly();
+    let (events, event_receiver) = mpsc::channel();
+    let (log_sender, batches) = mpsc::channel();
+    let stop = CancellationToken::new();
+    let context = Arc::new(Context {
+        auth,
+        shared,
+        registry: Arc::clone(&registry),
+        stats: Stats::default(),
+        clock,
+        events: events.clone(),
+        outstanding: AtomicUsize::new(0),
+        stop: stop.clone(),
+        tasks: TaskTracker::new(),
+        address,
+        snapshot_dir: version_dir(&config.data_dir),
+        log_dir: version_dir(&config.data_log_dir),
+        config,
+    });
+    let failed = CancellationToken::new();
+    let policy = SnapshotPolicy {
+        max_txns: u64::from(context.config.snap_count),
+        max_log_bytes: context.config.snap_size_limit_kb.map(|kb| kb * 1024),
+        ..SnapshotPolicy::default()
+    };
+    let writer = DiskWriter {
+        log,
+        trigger: SnapshotTrigger::new(policy, fastrand::u64(..)),
+        snapshotter,
+        slow: Duration::from_millis(context.config.fsync_warning_threshold_ms.into()),
+    };
+    let on_failure = failed.clone();
+    let disk_thread = spawn("menagerie-disk", move || {
+        if let Err(error) = writer.run(&batches, &events) {
+            tracing::error!(%error, "the transaction log cannot be written; the server stops");
+            on_failure.cancel();
+        }
+    })?;
+    let member = spawn("menagerie-member", move || {
+        event_loop::run(replica, clock, &registry, &event_receiver, &log_sender);
+    })?;
+    Ok(Server { context, threads: vec![member, disk_thread], failed })
+}
+
+fn replica_config(config: &ServerConfig, auth: &AuthConfig) -> replica::Config {
+    replica::Config {
+        server_id: config.server_id.and_then(|id| u8::try_from(id).ok()).unwrap_or(1),
+        tick_ms: config.tick_time_ms.into(),
+        min_session_timeout_ms: i32::try_from(config.min_session_timeout_ms).unwrap_or(i32::MAX),
+        max_session_timeout_ms: i32::try_from(config.max_session_timeout_ms).unwrap_or(i32::MAX),
+        digest_enabled: config.digest_enabled,
+        extended_types_enabled: config.extended_types_enabled,
+        max_txn_bytes: max_txn_bytes(config),
+        container_check_interval_ms: config.container_check_interval_ms.into(),
+        auth: auth.clone(),
+    }
+}
+
+/// What a log entry may hold: `jute.maxbuffer` and as much again (protocol §1).
+fn max_txn_bytes(config: &ServerConfig) -> usize {
+    config.jute_maxbuffer.saturating_mul(2)
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<std::thread::JoinHandle<()>, ServerError> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(ServerError::Thread)
+}
