@@ -1,1 +1,45 @@
-//! Transaction log, snapshots, recovery.
+//! Files: the transaction log, snapshots, epoch files, recovery and purging, in the reference server's own formats
+//! (protocol §6). Everything goes through [`Disk`], so that a simulation can lose what was not synced. It never knows Zab,
+//! sessions beyond their id and timeout, sockets or an async runtime; its calls block, and belong on a disk thread.
+//!
+//! ```text
+//!  dataLogDir/version-2/log.<zxid>       TxnLog writes, LogReader and LogIterator read
+//!  dataDir/version-2/snapshot.<zxid>     snapshot::write while serving, snapshot::read
+//!  dataDir/version-2/currentEpoch …      EpochFile
+//!                    recovery::recover   newest readable snapshot, then the log after it
+//! ```
+//!
+//! Who calls may rely on this: what [`TxnLog::sync`] returned for is found again by [`recover`] after any crash; what it
+//! did not return for may be there or not; nothing is ever found that was not appended.
+
+mod checksum;
+pub mod disk;
+mod epoch_files;
+mod error;
+mod file_names;
+mod input;
+mod log_iterator;
+mod log_reader;
+mod recovery;
+mod report;
+mod retention;
+mod salvage;
+pub mod snapshot;
+mod trigger;
+mod txn_log;
+
+pub use disk::{Disk, MemDisk, RealDisk};
+pub use epoch_files::EpochFile;
+pub use error::Error;
+pub use file_names::{SnapshotFile, log_files, snapshot_files};
+pub use log_iterator::{Gap, LogIterator};
+pub use log_reader::{LogEnd, LogEntry, LogReader};
+pub use recovery::{RecoverOptions, Recovered, recover};
+pub use report::{DigestReport, RecoveryReport, SnapshotReport};
+pub use retention::{drop_snapshots_after, purge};
+pub use trigger::{SnapshotDue, SnapshotPolicy, SnapshotTrigger};
+pub use txn_log::{LogOptions, TxnLog};
+
+/// The longest string, buffer or log entry that files may hold, in bytes: `jute.maxbuffer` plus its `extrasize`, at their
+/// defaults (protocol §1). A reference server refuses to start on a longer log entry.
+pub const DEFAULT_MAX_ENTRY_BYTES: usize = 2 * crate::jute::DEFAULT_MAX_BUFFER;

@@ -21,6 +21,7 @@ pub struct SnapshotCursor {
     acls: Vec<(AclKey, Arc<[Acl]>)>,
     /// Lists from here on are newer than the table above.
     first_new_key: AclKey,
+    met_new_acl: bool,
     /// The children still to visit, one list for each level.
     open: Vec<std::vec::IntoIter<u32>>,
 }
@@ -53,6 +54,7 @@ impl SnapshotCursor {
             identity: tree.identity.clone(),
             acls: tree.acls.iter().map(|(key, acl)| (key, acl.clone())).collect(),
             first_new_key: tree.acls.next_key(),
+            met_new_acl: false,
             open: vec![vec![ROOT].into_iter()],
         }
     }
@@ -68,15 +70,30 @@ impl SnapshotCursor {
     }
 
     /// A key and a list that permits nobody anything, for nodes whose list is newer than the table. They keep it only
-    /// until replay comes to the setACL that gave them theirs. A walk whose tree cannot change needs no such entry.
+    /// until replay comes to the setACL that gave them theirs.
     pub fn nobody(&self) -> (i64, [Acl; 1]) {
         (self.first_new_key.on_disk(), [nobody()])
     }
 
-    /// Visits up to `max_nodes` nodes, parents before their children. `tree` must be the one the walk began with; between
-    /// two batches it may have changed.
-    pub fn next_batch(&mut self, tree: &DataTree, max_nodes: usize, mut visit: impl FnMut(SnapshotNode<'_>)) -> Walk {
-        if !Arc::ptr_eq(&self.identity, &tree.identity) {
+    /// Whether a node was visited that has the key of [`SnapshotCursor::nobody`].
+    pub fn met_new_acl(&self) -> bool {
+        self.met_new_acl
+    }
+
+    /// Whether this is the tree that the walk began with.
+    pub fn walks(&self, tree: &DataTree) -> bool {
+        Arc::ptr_eq(&self.identity, &tree.identity)
+    }
+
+    /// Visits up to `max_nodes` nodes, parents before their children, until `visit` returns false. `tree` must be the one
+    /// the walk began with; between two batches it may have changed.
+    pub fn next_batch(
+        &mut self,
+        tree: &DataTree,
+        max_nodes: usize,
+        mut visit: impl FnMut(SnapshotNode<'_>) -> bool,
+    ) -> Walk {
+        if !self.walks(tree) {
             return Walk::TreeReplaced;
         }
         // Nodes that are skipped count too: a batch bounds how long the lock is held.
@@ -87,9 +104,14 @@ impl SnapshotCursor {
             let Some(node) = tree.arena.get(slot).filter(|node| node.stat.czxid <= self.start) else {
                 continue;
             };
-            visit(SnapshotNode { node: NodeRef::new(tree, node), acl_key: node.acl.min(self.first_new_key).on_disk() });
             if !node.children().is_empty() {
                 self.open.push(node.children().to_vec().into_iter());
+            }
+            self.met_new_acl |= node.acl >= self.first_new_key;
+            let visited =
+                SnapshotNode { node: NodeRef::new(tree, node), acl_key: node.acl.min(self.first_new_key).on_disk() };
+            if !visit(visited) {
+                break;
             }
         }
         Walk::More

@@ -1,0 +1,258 @@
+//! Restores a server's tree and sessions from its files (protocol §6.5, §6.4): the newest snapshot that can be read, then
+//! every transaction logged after it. It changes nothing on disk but the leftovers of crashes that hold nothing.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::disk::{self, TEMPORARY_PREFIX};
+use super::file_names::{log_files, names, snapshot_files};
+use super::log_iterator::LogIterator;
+use super::log_reader::{LogEnd, LogEntry};
+use super::report::{DigestReport, RecoveryReport, SnapshotReport};
+use super::snapshot::{self, Image, SnapshotDigest};
+use super::{DEFAULT_MAX_ENTRY_BYTES, Disk, Error, SnapshotFile};
+use crate::tree::{Change, DataTree, Outcome};
+use crate::wire::Zxid;
+use crate::wire::txn::{DIGEST_VERSION, TxnDigest};
+
+/// How many snapshots are tried before it is said that none can be read.
+const MAX_SNAPSHOTS_TRIED: usize = 100;
+
+/// How to recover.
+#[derive(Debug, Clone)]
+pub struct RecoverOptions {
+    /// `snapshot.trust.empty`: believe logs without a snapshot, and replay them from the beginning.
+    pub trust_empty: bool,
+    /// The longest string, buffer or entry the files may hold, in bytes.
+    pub max_entry_bytes: usize,
+    /// See [`DataTree::with_seed`].
+    pub seed: u64,
+}
+
+impl Default for RecoverOptions {
+    fn default() -> Self {
+        RecoverOptions { trust_empty: false, max_entry_bytes: DEFAULT_MAX_ENTRY_BYTES, seed: 0 }
+    }
+}
+
+/// What a server starts with.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The tree.
+    pub tree: DataTree,
+    /// Session timeouts in milliseconds by id.
+    pub sessions: BTreeMap<i64, i32>,
+    /// The last transaction that is in the tree.
+    pub last_zxid: Zxid,
+    /// What was found, for the operator.
+    pub report: RecoveryReport,
+}
+
+/// Restores from the snapshots in `snap_dir` and the logs in `log_dir`, which may be one directory. Directories that are
+/// missing or empty make a fresh tree ([`RecoveryReport::is_fresh`]); it is the caller who then writes the first snapshot.
+///
+/// # Errors
+/// [`Error::Corrupt`] when the log is damaged in its middle, [`Error::NoReadableSnapshot`], [`Error::NoSnapshot`],
+/// [`Error::Unsupported`] when the newest snapshot is compressed, [`Error::Misplaced`], [`Error::Io`].
+pub fn recover(
+    disk: &Arc<dyn Disk>,
+    snap_dir: &Path,
+    log_dir: &Path,
+    options: &RecoverOptions,
+) -> Result<Recovered, Error> {
+    refuse_misplaced(disk.as_ref(), snap_dir, log_dir)?;
+    remove_leftovers(disk.as_ref(), snap_dir)?;
+    let mut report = RecoveryReport::default();
+    let has_logs = !log_files(disk.as_ref(), log_dir)?.is_empty();
+    let image = match load_snapshot(disk.as_ref(), snap_dir, options, &mut report)? {
+        Some(image) => image,
+        None if has_logs && !options.trust_empty => {
+            return Err(Error::NoSnapshot { log_dir: log_dir.to_owned(), snap_dir: snap_dir.to_owned() });
+        }
+        None => Image { tree: DataTree::with_seed(options.seed), sessions: BTreeMap::new(), digest: None },
+    };
+    let mut replay = Replay::new(image);
+    let mut log = LogIterator::from_zxid(disk, log_dir, replay.tree.last_zxid().next(), options.max_entry_bytes)?;
+    while let Some(entry) = log.next_entry()? {
+        replay.apply(&entry)?;
+    }
+    report.txns_replayed = replay.txns;
+    report.log_files = log.ends().len();
+    report.gaps = log.gaps().to_vec();
+    note_ends(disk.as_ref(), log.ends(), &mut report)?;
+    Ok(replay.finish(report))
+}
+
+fn refuse_misplaced(disk: &dyn Disk, snap_dir: &Path, log_dir: &Path) -> Result<(), Error> {
+    if snap_dir == log_dir {
+        return Ok(());
+    }
+    if let Some(file) = snapshot_files(disk, log_dir)?.pop() {
+        return Err(Error::Misplaced {
+            path: file.path,
+            what: "snapshots belong into dataDir, and dataLogDir is another directory",
+        });
+    }
+    if let Some((_, path)) = log_files(disk, snap_dir)?.pop() {
+        return Err(Error::Misplaced {
+            path,
+            what: "transaction logs belong into dataLogDir, and dataDir is another directory",
+        });
+    }
+    Ok(())
+}
+
+/// Files that were never given their names.
+fn remove_leftovers(disk: &dyn Disk, dir: &Path) -> Result<(), Error> {
+    for name in names(disk, dir)? {
+        if name.starts_with(TEMPORARY_PREFIX) {
+            let path = dir.join(name);
+            disk.remove(&path).map_err(Error::io("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+fn load_snapshot(
+    disk: &dyn Disk,
+    dir: &Path,
+    options: &RecoverOptions,
+    report: &mut RecoveryReport,
+) -> Result<Option<Image>, Error> {
+    let mut newest_failure = None;
+    let mut tried = 0;
+    for file in snapshot_files(disk, dir)?.into_iter().rev().take(MAX_SNAPSHOTS_TRIED) {
+        tried += 1;
+        let reason = match try_snapshot(disk, &file, options) {
+            Ok(image) => {
+                report.snapshot = Some(SnapshotReport { znodes: image.tree.len(), path: file.path, zxid: file.zxid });
+                return Ok(Some(image));
+            }
+            // An older one may do. A disk that fails, or a file that someone else could read, is not passed over.
+            Err(error) if error.is_corruption() => error.to_string(),
+            Err(error) => return Err(error),
+        };
+        newest_failure.get_or_insert_with(|| reason.clone());
+        report.skipped_snapshots.push((file.path, reason));
+    }
+    match newest_failure {
+        None => Ok(None),
+        Some(newest) => Err(Error::NoReadableSnapshot { dir: dir.to_owned(), tried, newest }),
+    }
+}
+
+fn try_snapshot(disk: &dyn Disk, file: &SnapshotFile, options: &RecoverOptions) -> Result<Image, Error> {
+    if !snapshot::is_plausible(disk, file)? {
+        let length = disk.len(&file.path).map_err(Error::io("read", &file.path))?;
+        return Err(Error::corrupt(&file.path, length, "it was not written to its end"));
+    }
+    snapshot::read(disk, file, options.max_entry_bytes, options.seed)
+}
+
+/// Records how the logs ended. A last file with nothing in it is removed: a reference server that finds it first, or finds
+/// it between others one day, refuses to start.
+fn note_ends(disk: &dyn Disk, ends: &[(std::path::PathBuf, LogEnd)], report: &mut RecoveryReport) -> Result<(), Error> {
+    for (path, end) in ends {
+        match end {
+            LogEnd::Clean => {}
+            LogEnd::Torn { offset, what } => report.torn_tails.push((path.clone(), *offset, what)),
+            LogEnd::NoHeader => {
+                disk.remove(path).map_err(Error::io("remove", path))?;
+                disk::sync_parent(disk, path)?;
+                report.empty_logs_removed.push(path.clone());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A tree on its way from a snapshot to the log's end.
+struct Replay {
+    tree: DataTree,
+    sessions: BTreeMap<i64, i32>,
+    txns: u64,
+    changes: Vec<Change>,
+    /// The snapshot's digest, until replay comes to it.
+    expected: Option<SnapshotDigest>,
+    /// Whether the tree is exactly some server's: not before a fuzzy snapshot's own transactions are replayed.
+    is_exact: bool,
+    digests: DigestReport,
+}
+
+impl Replay {
+    fn new(image: Image) -> Self {
+        let mut replay = Replay {
+            is_exact: image.tree.last_zxid() == Zxid::ZERO,
+            tree: image.tree,
+            sessions: image.sessions,
+            txns: 0,
+            changes: Vec::new(),
+            expected: image.digest,
+            digests: DigestReport::default(),
+        };
+        replay.compare_snapshot();
+        replay
+    }
+
+    fn apply(&mut self, entry: &LogEntry) -> Result<(), Error> {
+        let record = entry.decode()?;
+        self.changes.clear();
+        match self.tree.apply(&record.header, &record.txn, &mut self.changes) {
+            Outcome::SessionCreated { timeout_ms } => {
+                self.sessions.insert(record.header.client_id, timeout_ms);
+            }
+            Outcome::SessionClosed => {
+                self.sessions.remove(&record.header.client_id);
+            }
+            _ => {}
+        }
+        self.txns += 1;
+        self.compare_snapshot();
+        if let Some(digest) = record.digest {
+            self.compare_txn(&digest);
+        }
+        Ok(())
+    }
+
+    fn finish(self, mut report: RecoveryReport) -> Recovered {
+        report.znodes = self.tree.len();
+        report.ephemerals = self.tree.ephemeral_count();
+        report.sessions = self.sessions.len();
+        report.last_zxid = self.tree.last_zxid();
+        report.digests = self.digests;
+        Recovered { last_zxid: self.tree.last_zxid(), tree: self.tree, sessions: self.sessions, report }
+    }
+
+    fn compare_snapshot(&mut self) {
+        let now = self.tree.last_zxid();
+        if let Some(expected) = self.expected.take_if(|expected| expected.zxid <= now) {
+            // A snapshot whose digest is older than its own zxid says nothing about what it holds.
+            if expected.zxid == now {
+                self.count(expected.digest);
+                self.is_exact = true;
+            }
+        }
+    }
+
+    fn compare_txn(&mut self, digest: &TxnDigest) {
+        if digest.version != DIGEST_VERSION {
+            return;
+        }
+        let expected = digest.tree_digest as u64;
+        if self.is_exact {
+            self.count(expected);
+        }
+        // A snapshot without a digest: once the tree is the one that was logged, it must stay so.
+        self.is_exact |= expected == self.tree.digest();
+    }
+
+    fn count(&mut self, expected: u64) {
+        if self.tree.digest() == expected {
+            self.digests.matched += 1;
+        } else {
+            self.digests.mismatched += 1;
+            self.digests.first_mismatch.get_or_insert(self.tree.last_zxid());
+        }
+    }
+}
