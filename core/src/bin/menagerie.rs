@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use menagerie_core::server::config::ServerConfig;
+use menagerie_core::server::{self, ServerConfig};
 use menagerie_core::{bench, cli};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
 /// Bad arguments or configuration, as the reference exits for them (protocol §4.1).
@@ -102,15 +102,26 @@ async fn serve(args: &[String]) -> u8 {
             "no configuration given: this is a development server on 127.0.0.1:2181 with its data in ./menagerie-data"
         );
     }
-    for warning in &config.warnings {
-        warn!("{warning}");
+    match server::run(config, asked_to_stop()).await {
+        Ok(()) => 0,
+        Err(error) => {
+            error!("{error}");
+            error.exit_code()
+        }
     }
-    run_server(config).await
 }
 
-/// The server itself is not in this build yet.
-#[allow(clippy::unused_async, reason = "it becomes the call of server::run")]
-async fn run_server(_: ServerConfig) -> u8 {
-    error!("this build has no server yet");
-    EXIT_UNEXPECTED
+/// Completes at SIGTERM or SIGINT.
+async fn asked_to_stop() {
+    let interrupt = tokio::signal::ctrl_c();
+    let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
+        // Without a handler the signal ends the process, which the log survives.
+        let _ = interrupt.await;
+        return;
+    };
+    tokio::select! {
+        _ = interrupt => {}
+        _ = terminate.recv() => {}
+    }
+    info!("asked to stop");
 }
