@@ -12,7 +12,7 @@
 //! | [`ours`] | finds (builds) the `menagerie` binary |
 //! | [`reference`] | the reference server's jars, its Java shell and its C shell |
 //! | [`requirement`] | tests that need something that may be absent: skipped, or an error |
-//! | [`port`], [`four_letter`], [`raw`], [`usage`] | free ports, four-letter words, hand-made frames, CPU and memory of a process |
+//! | [`port`], [`four_letter`], [`raw`] | free ports, four-letter words, hand-made frames |
 //! | [`walk`] | the whole tree of a server as a comparable value |
 //! | [`writer`] | a client that writes and remembers what it was told, to hold a server to it |
 //! | [`workspace`] | the files of this repository |
@@ -27,9 +27,7 @@ pub mod reference;
 pub mod requirement;
 pub mod server;
 pub mod software;
-pub mod usage;
 pub mod walk;
-
 pub mod workspace;
 pub mod writer;
 
