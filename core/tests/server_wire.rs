@@ -98,7 +98,9 @@ async fn old_clients_get_an_answer_without_the_read_only_byte() {
     server.stop().await;
 }
 
-/// Protocol §2.15, 1 and 2: pipelined requests are answered in order, and reads see the writes before them.
+/// Protocol §2.15, 1 and 2: pipelined requests are answered in order, and reads see the writes before them. They did see
+/// the writes behind them too, when those were committed in one batch: such a write is now held back until the read is
+/// answered.
 #[tokio::test]
 async fn a_pipelined_read_sees_the_write_before_it() {
     let server = Server::start().await.unwrap();
