@@ -171,9 +171,9 @@ impl LogReader {
             self.offset = FILE_HEAD as u64;
             return Ok(());
         }
-        // A file just created may have been left with no bytes, some of them, or zeros for all of them.
-        let beginning = have < FILE_HEAD && expected.starts_with(&head[..have]);
-        if beginning || head == [0; FILE_HEAD] {
+        // A file just created may have been left with nothing, or with the header's first bytes, and zeros behind them.
+        let same = head.iter().zip(&expected).take_while(|(found, expected)| found == expected).count();
+        if head[same..].iter().all(|byte| *byte == 0) {
             if let Rest::RecordAt(offset) = self.search(0)? {
                 let what = format!("the header is missing, yet a transaction stands at byte {offset}");
                 return Err(Error::corrupt(&self.path, 0, what));

@@ -80,8 +80,11 @@ fn a_write_cut_at_any_byte_ends_the_file_there() {
     }
     for cut in 0..FILE_HEAD {
         assert_eq!(read(&bytes[..cut]).unwrap(), (vec![], LogEnd::NoHeader));
+        let mut grown = bytes[..cut].to_vec();
+        grown.resize(20_000, 0);
+        assert_eq!(read(&grown).unwrap().0, [] as [i64; 0], "cut at {cut}");
     }
-    assert_eq!(read(&[0; 30_000]).unwrap(), (vec![], LogEnd::NoHeader));
+    assert_eq!(read(&vec![0; 30_000]).unwrap(), (vec![], LogEnd::NoHeader));
 }
 
 #[test]

@@ -9,27 +9,28 @@ use crate::storage::Error;
 use crate::tree::{DataTree, SnapshotCursor, SnapshotNode, Walk};
 use crate::wire::Acl;
 
-/// How much of the tree one look takes: what is more keeps writers waiting.
-const BATCH_NODES: usize = 1024;
+/// After so many bytes a look at the tree ends, however few nodes they are.
 const BATCH_BYTES: usize = 256 << 10;
 
 /// The path that ends the nodes, and every seal.
 pub(super) const END_MARK: &str = "/";
 
-/// Writes the body piece by piece. `look` is called once for each piece, and gives its argument the tree as it is then.
+/// Writes the body piece by piece. `look` is called once for each piece, and gives its argument the tree as it is then; one
+/// look visits up to `batch_nodes` nodes.
 pub(super) fn write_body(
     cursor: &mut SnapshotCursor,
     sessions: &BTreeMap<i64, i32>,
+    batch_nodes: usize,
     look: &mut impl FnMut(&mut dyn FnMut(&DataTree)),
     mut write: impl FnMut(&[u8]) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut piece = BytesMut::new();
-    let mut walk = next_batch(cursor, look, &mut piece)?;
+    let mut walk = next_batch(cursor, batch_nodes, look, &mut piece)?;
     write(&head(cursor, sessions, walk))?;
     while walk == Walk::More {
         write(&piece)?;
         piece.clear();
-        walk = next_batch(cursor, look, &mut piece)?;
+        walk = next_batch(cursor, batch_nodes, look, &mut piece)?;
     }
     piece.put_str(END_MARK);
     write(&piece)
@@ -37,12 +38,13 @@ pub(super) fn write_body(
 
 fn next_batch(
     cursor: &mut SnapshotCursor,
+    batch_nodes: usize,
     look: &mut impl FnMut(&mut dyn FnMut(&DataTree)),
     piece: &mut BytesMut,
 ) -> Result<Walk, Error> {
     let mut walk = Walk::TreeReplaced;
     look(&mut |tree| {
-        walk = cursor.next_batch(tree, BATCH_NODES, |node| {
+        walk = cursor.next_batch(tree, batch_nodes.max(1), |node| {
             encode_node(&node, piece);
             piece.len() < BATCH_BYTES
         });

@@ -16,19 +16,23 @@ use crate::wire::Zxid;
 use crate::wire::persistence::{FORMAT_VERSION, FileHeader, SNAPSHOT_MAGIC};
 use crate::wire::txn::DIGEST_VERSION;
 
-/// What a snapshot file holds beside sessions and nodes.
+/// What a snapshot file holds beside sessions and nodes, and how it is gathered.
 #[derive(Debug, Clone)]
 pub struct SnapshotOptions {
     /// The tree's digest, as servers since 3.6 read it (`digest.enabled`).
     pub digest: bool,
     /// The last zxid once more, as servers since 3.9 read it. Older ones do not expect it.
     pub last_zxid: bool,
+    /// How many nodes one look at the tree visits at most: more of them keep writers waiting, fewer make more looks.
+    pub batch_nodes: usize,
 }
+
+const DEFAULT_BATCH_NODES: usize = 1024;
 
 impl Default for SnapshotOptions {
     /// What every server since 3.6 reads: with the digest, without the trailer.
     fn default() -> Self {
-        SnapshotOptions { digest: true, last_zxid: false }
+        SnapshotOptions { digest: true, last_zxid: false, batch_nodes: DEFAULT_BATCH_NODES }
     }
 }
 
@@ -66,7 +70,7 @@ pub fn write(
         let mut out = Sealed::new(file, &path);
         let header = FileHeader { magic: SNAPSHOT_MAGIC, version: FORMAT_VERSION, dbid: -1 };
         out.write(&header.to_bytes())?;
-        write_body(&mut cursor, sessions, &mut look, |piece| out.write(piece))?;
+        write_body(&mut cursor, sessions, options.batch_nodes, &mut look, |piece| out.write(piece))?;
         out.seal()?;
         if options.digest {
             out.write(&digest_block(&cursor, &mut look)?)?;
@@ -92,7 +96,7 @@ pub fn write_stream(
     sessions: &BTreeMap<i64, i32>,
     mut look: impl FnMut(&mut dyn FnMut(&DataTree)),
 ) -> Result<(), Error> {
-    write_body(&mut cursor, sessions, &mut look, |piece| {
+    write_body(&mut cursor, sessions, DEFAULT_BATCH_NODES, &mut look, |piece| {
         out.write_all(piece).map_err(Error::io("send", Path::new("snapshot")))
     })
 }
