@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use crate::protected::{find, is_owner, through};
-use crate::retry;
+use crate::{mark, retry};
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -179,7 +179,7 @@ async fn remove(client: &WeakClient, target: &Target) -> Result<Removal, client:
             let Some(synced) = through(client, |client| client.sync(path)).await else { return Ok(Removal::Missing) };
             synced?;
             match through(client, |client| client.get_data(path)).await {
-                Some(Ok((data, stat))) if data.ends_with(mark.as_bytes()) && is_owner(client, &stat) => {
+                Some(Ok((data, stat))) if mark::bears(&data, mark) && is_owner(client, &stat) => {
                     delete(client, path, stat.version).await
                 }
                 Some(Err(error)) if !error.is_no_node() => Err(error),

@@ -30,12 +30,14 @@ pub mod lock;
 pub mod master_worker;
 
 mod contender;
+mod directory;
 mod error;
 mod fence;
 mod held;
 mod janitor;
 mod limits;
 mod loss;
+mod mark;
 mod parents;
 mod protected;
 mod retry;

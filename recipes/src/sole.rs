@@ -5,15 +5,14 @@ use bytes::Bytes;
 use menagerie_core::client::{self, Client, Version};
 use menagerie_core::wire::{CreateMode, path};
 use tracing::debug;
-use uuid::Uuid;
 
-use crate::Error;
 use crate::held::Held;
 use crate::janitor::{Cleanup, Target};
 use crate::loss::{LossPolicy, Node, gone};
 use crate::parents::{self, Parents};
 use crate::protected::is_owner;
 use crate::retry::{self, until_answered};
+use crate::{Error, mark};
 
 /// Which znode to claim, and how.
 #[derive(Debug, Clone)]
@@ -29,7 +28,6 @@ pub(crate) struct Claim {
 /// A claim that was won.
 pub(crate) struct Won {
     pub(crate) held: Held,
-    #[allow(dead_code, reason = "the master-worker flow, which reads it, lands next")]
     /// The znode's data: the payload, a line's end, and a GUID that no other claim has.
     pub(crate) data: Bytes,
 }
@@ -38,8 +36,8 @@ impl Claim {
     /// Waits until the znode can be created. Dropping the future, wherever it stands, leaves nothing.
     pub(crate) async fn win(&self, policy: LossPolicy) -> Result<Won, Error> {
         // The znode's name is everybody's, so the GUID that tells this claim from others stands in the data.
-        let mark = format!("\n{}", Uuid::new_v4());
-        let data = Bytes::from([&self.payload[..], mark.as_bytes()].concat());
+        let mark = mark::new();
+        let data = mark::append(&self.payload, &mark);
         let cleanup = Cleanup::arm(&self.client, Target::Marked { path: self.path.clone(), mark });
         loop {
             self.create(&data).await?;
