@@ -117,7 +117,9 @@ impl History {
                 Txn::SetAcl { path, acl: some_acl(*acl), version }
             }
             Step::Multi { parent, name, failing } => self.multi(&pick(parent), *name, *failing),
-            Step::OpenSession { session } => return (i64::from(*session) + 1, Txn::CreateSession { timeout_ms: 4000 }),
+            Step::OpenSession { session } => {
+                return (i64::from(*session) + 1, Txn::CreateSession { timeout_ms: 600_000 });
+            }
             Step::CloseSession { session } => {
                 let session = i64::from(*session) + 1;
                 let paths = self.tree.ephemerals(session).map(str::to_owned).collect();
