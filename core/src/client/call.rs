@@ -28,7 +28,7 @@ pub struct Call<T> {
 }
 
 /// Turns the answer into the call's result.
-pub(super) type Finish<T> = fn(Meta, Answer) -> Result<T, Error>;
+pub(super) type Finish<T> = fn(&mut Meta, Answer) -> Result<T, Error>;
 
 enum Stage {
     Waiting(Meta, oneshot::Receiver<Answer>),
@@ -92,7 +92,7 @@ impl<T> Future for Call<T> {
             Stage::Failed(_) | Stage::Done => None,
         };
         match (std::mem::replace(&mut self.stage, Stage::Done), answer) {
-            (Stage::Waiting(meta, _), Some(answer)) => Poll::Ready((self.finish)(meta, answer)),
+            (Stage::Waiting(mut meta, _), Some(answer)) => Poll::Ready((self.finish)(&mut meta, answer)),
             (Stage::Failed(error), _) => Poll::Ready(Err(error)),
             // A future that was ready must not be polled again; staying pending is the mildest answer to a caller that does.
             _ => Poll::Pending,

@@ -29,8 +29,6 @@
 //! `session`, `pending`, `watch_table` and `rewatch` have no clock and no socket: time is an argument, bytes and connections are
 //! inputs and outputs. This module never knows the tree, Zab or the server.
 
-#![allow(dead_code, reason = "the session machine lands in the next commit")]
-
 mod builder;
 mod call;
 mod chroot;

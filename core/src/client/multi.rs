@@ -164,7 +164,7 @@ fn add(client: &Client, so_far: Operations, path: &str, operation: impl FnOnce(S
     Ok(operations)
 }
 
-fn outcomes(meta: Meta, answer: Answer) -> Result<Vec<MultiOutcome>, Error> {
+fn outcomes(meta: &mut Meta, answer: Answer) -> Result<Vec<MultiOutcome>, Error> {
     let results = meta.decode::<MultiResponse>(answer)?.results;
     // Every result of a failed multi is an error; the culprit is the one that is neither "not reached" nor "was fine".
     let culprit = results.iter().enumerate().find_map(|(index, result)| match result {
@@ -191,7 +191,7 @@ fn outcomes(meta: Meta, answer: Answer) -> Result<Vec<MultiOutcome>, Error> {
         .collect()
 }
 
-fn read_outcomes(meta: Meta, answer: Answer) -> Result<Vec<Result<MultiReadOutcome, Error>>, Error> {
+fn read_outcomes(meta: &mut Meta, answer: Answer) -> Result<Vec<Result<MultiReadOutcome, Error>>, Error> {
     let results = meta.decode::<MultiResponse>(answer)?.results;
     let outcome = |result| {
         let code = match result {
@@ -217,14 +217,14 @@ mod tests {
         Meta { op: OpCode::Multi, path: "".into(), write: true, chroot, registration: None }
     }
 
-    fn reply(results: Vec<MultiResult>) -> Answer {
-        Ok(MultiResponse { results }.to_bytes())
+    fn reply(results: Vec<MultiResult>) -> Bytes {
+        MultiResponse { results }.to_bytes()
     }
 
     #[test]
     fn a_failed_multi_names_the_operation_that_failed() {
         let errors = [0, -103, -2].map(|err| MultiResult::Error { err }).to_vec();
-        let error = outcomes(meta(), reply(errors)).unwrap_err();
+        let error = outcomes(&mut meta(), Ok(reply(errors))).unwrap_err();
         assert_eq!(error.multi_failure(), Some((1, ErrorCode::BadVersion)));
         assert!(!error.may_have_applied());
     }
@@ -243,13 +243,13 @@ mod tests {
             MultiOutcome::Set { stat: Stat::default() },
             MultiOutcome::Deleted,
         ];
-        assert_eq!(outcomes(meta(), reply(results)).unwrap(), expected);
+        assert_eq!(outcomes(&mut meta(), Ok(reply(results))).unwrap(), expected);
     }
 
     #[test]
     fn reads_fail_one_by_one() {
         let results = vec![MultiResult::Error { err: -101 }, MultiResult::Children { children: vec!["x".into()] }];
-        let outcomes = read_outcomes(meta(), reply(results)).unwrap();
+        let outcomes = read_outcomes(&mut meta(), Ok(reply(results))).unwrap();
         assert!(outcomes[0].as_ref().unwrap_err().is_no_node());
         assert_eq!(outcomes[1].as_ref().unwrap(), &MultiReadOutcome::Children { children: vec!["x".into()] });
     }

@@ -91,7 +91,7 @@ impl Client {
 impl Client {
     /// The znode's Stat, or `None`, and a watch for its next creation, change or deletion.
     pub fn exists_and_watch(&self, path: &str) -> Call<(Option<Stat>, OneshotWatch)> {
-        self.watching_read(OpCode::Exists, WatchKind::Exist, path, |mut meta, answer| {
+        self.watching_read(OpCode::Exists, WatchKind::Exist, path, |meta, answer| {
             let stat = match missing_is_none(answer) {
                 Ok(None) => None,
                 Ok(Some(record)) => Some(meta.decode::<StatResponse>(Ok(record))?.stat),
@@ -103,7 +103,7 @@ impl Client {
 
     /// The znode's data and Stat, and a watch for its next change or deletion. Fails with NONODE, and sets no watch then.
     pub fn get_data_and_watch(&self, path: &str) -> Call<(Bytes, Stat, OneshotWatch)> {
-        self.watching_read(OpCode::GetData, WatchKind::Data, path, |mut meta, answer| {
+        self.watching_read(OpCode::GetData, WatchKind::Data, path, |meta, answer| {
             let response = meta.decode::<GetDataResponse>(answer)?;
             Ok((own_data(response.data), response.stat, OneshotWatch::new(meta.take_registration()?)))
         })
@@ -112,7 +112,7 @@ impl Client {
     /// The names of the znode's children, its Stat, and a watch for the next child created or deleted, or its own deletion. Fails with
     /// NONODE, and sets no watch then.
     pub fn get_children_and_watch(&self, path: &str) -> Call<(Vec<String>, Stat, OneshotWatch)> {
-        self.watching_read(OpCode::GetChildren2, WatchKind::Child, path, |mut meta, answer| {
+        self.watching_read(OpCode::GetChildren2, WatchKind::Child, path, |meta, answer| {
             let response = meta.decode::<GetChildren2Response>(answer)?;
             Ok((response.children, response.stat, OneshotWatch::new(meta.take_registration()?)))
         })

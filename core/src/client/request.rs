@@ -2,6 +2,7 @@
 //! travel: in production over channels, in tests into plain cells.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
@@ -11,6 +12,9 @@ use crate::wire::{OpCode, frame};
 
 use super::error::Cause;
 use super::event::WatchedEvent;
+
+/// A moment, as the time since the session's task was started. The pure modules know no other clock.
+pub(super) type Time = Duration;
 
 /// What a call gets: the reply's record, or why there is none.
 pub(super) type Answer = Result<Bytes, Cause>;
@@ -103,12 +107,7 @@ pub(super) enum WatchKind {
 impl<T, W> Request<T, W> {
     /// Encodes a request without ticket and watch.
     pub(super) fn new(op: OpCode, write: bool, special: Option<Special>, record: &impl Encode) -> Self {
-        let mut frame = BytesMut::with_capacity(128);
-        frame::put(&mut frame, |out| {
-            RequestHeader { xid: 0, op: op.code() }.encode(out);
-            record.encode(out);
-        });
-        Request { frame, write, special, ticket: None, watch: None }
+        Request { frame: frame_of(0, op, record), write, special, ticket: None, watch: None }
     }
 }
 
@@ -117,6 +116,23 @@ impl<T: Ticket, W> Request<T, W> {
     pub(super) fn is_abandoned(&self) -> bool {
         self.ticket.as_ref().is_some_and(Ticket::is_abandoned)
     }
+}
+
+/// The whole frame of a request.
+pub(super) fn frame_of(xid: i32, op: OpCode, record: &impl Encode) -> BytesMut {
+    let mut frame = BytesMut::with_capacity(128);
+    frame::put(&mut frame, |out| {
+        RequestHeader { xid, op: op.code() }.encode(out);
+        record.encode(out);
+    });
+    frame
+}
+
+/// Appends a request's frame, with its xid filled in.
+pub(super) fn append(out: &mut BytesMut, frame: &[u8], xid: i32) {
+    let start = out.len();
+    out.extend_from_slice(frame);
+    out[start + 4..start + 8].copy_from_slice(&xid.to_be_bytes());
 }
 
 /// The record of requests that have none.

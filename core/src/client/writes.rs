@@ -29,7 +29,7 @@ impl Client {
     /// Creates a znode. Fails with NODEEXISTS, with NONODE when the parent does not exist, with NOCHILDRENFOREPHEMERALS, INVALIDACL. The
     /// path of a sequential znode may end with `/`: its name is the number alone. Servers since 3.5.
     pub fn create(&self, path: &str, data: impl Into<Bytes>, options: impl Into<CreateOptions>) -> Call<Created> {
-        fn finish(meta: Meta, answer: Answer) -> Result<Created, Error> {
+        fn finish(meta: &mut Meta, answer: Answer) -> Result<Created, Error> {
             let Create2Response { path, stat } = meta.decode(answer)?;
             Ok(Created { path: meta.chroot.inward(path), stat })
         }
@@ -104,7 +104,8 @@ impl Client {
     }
 
     /// Watches `path`, whether it exists or not, or with [`AddWatchMode::PersistentRecursive`] everything below it too, until the returned
-    /// stream is dropped. Servers since 3.6. On servers before 3.9 a one-shot watch of this client on the same path replaces it.
+    /// stream is dropped. Servers since 3.6. Servers before 3.9 keep one kind of watch per
+    /// path and client: there, a persistent watch and a one-shot watch on the same path replace each other.
     pub fn watch(&self, path: &str, mode: AddWatchMode) -> Call<PersistentWatch> {
         let record = match self.path(OpCode::AddWatch, path) {
             Ok(wire) => AddWatchRequest { path: wire, mode: mode.code() },
@@ -114,7 +115,7 @@ impl Client {
             AddWatchMode::Persistent => WatchKind::Persistent,
             AddWatchMode::PersistentRecursive => WatchKind::PersistentRecursive,
         };
-        self.watching(OpCode::AddWatch, kind, path, record, |mut meta, answer| {
+        self.watching(OpCode::AddWatch, kind, path, record, |meta, answer| {
             answer.map_err(|cause| meta.error(cause))?;
             Ok(PersistentWatch::new(meta.take_registration()?))
         })
@@ -164,10 +165,10 @@ impl Client {
     }
 }
 
-fn no_record(meta: Meta, answer: Answer) -> Result<(), Error> {
+fn no_record(meta: &mut Meta, answer: Answer) -> Result<(), Error> {
     answer.map(|_| ()).map_err(|cause| meta.error(cause))
 }
 
-fn stat(meta: Meta, answer: Answer) -> Result<Stat, Error> {
+fn stat(meta: &mut Meta, answer: Answer) -> Result<Stat, Error> {
     meta.decode::<StatResponse>(answer).map(|response| response.stat)
 }
