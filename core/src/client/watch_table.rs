@@ -309,7 +309,7 @@ mod tests {
         set(&mut table, "/a", WatchKind::Exist, 4);
         set(&mut table, "/a", WatchKind::Child, 6);
         assert_eq!(told(&mut table, EventKind::NodeDataChanged, "/a"), [2, 4]);
-        assert_eq!(told(&mut table, EventKind::NodeDataChanged, "/a"), []);
+        assert_eq!(told(&mut table, EventKind::NodeDataChanged, "/a"), [0_u64; 0]);
         assert_eq!(told(&mut table, EventKind::NodeChildrenChanged, "/a"), [6]);
         assert!(table.nodes.is_empty());
         set(&mut table, "/a", WatchKind::Data, 8);

@@ -1,0 +1,268 @@
+//! The master–worker cluster in one program: an embedded server, two masters, three workers and a client with tasks. In the
+//! middle the active master and a busy worker are killed: their connections break, and the server has to find out. Ends with
+//! a table, and with success only if every task was done exactly once.
+//!
+//! `cargo run -p menagerie-examples --bin master_worker`; or each role as a process of its own:
+//! `master_worker master|worker|submit|status --connect HOSTS`.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::{Parser, Subcommand};
+use menagerie_core::client::Client;
+use menagerie_core::embedded::Server;
+use menagerie_recipes::codec::Text;
+use menagerie_recipes::master_worker::{
+    Handler, LeastLoaded, Master, MasterEvent, Task, TaskClient, TaskFailure, Worker, WorkerEvent,
+};
+use tokio::runtime::{Builder, Runtime};
+
+const TASKS: u64 = 24;
+const PATIENCE: Duration = Duration::from_mins(2);
+
+#[derive(Parser)]
+#[command(about = "A master-worker cluster: all of it here (no argument), or one role of it")]
+struct Cli {
+    /// The servers, as host:port,host:port
+    #[arg(long, global = true, env = "MENAGERIE_CONNECT", default_value = "127.0.0.1:2181")]
+    connect: String,
+    #[command(subcommand)]
+    role: Option<Role>,
+}
+
+#[derive(Subcommand)]
+enum Role {
+    /// Run the whole story in this process
+    Demo,
+    /// Run for master
+    Master { name: String },
+    /// Do tasks
+    Worker { name: String },
+    /// Hand in numbers to be squared, and wait for the results
+    Submit { numbers: Vec<u64> },
+    /// Show where every task stands
+    Status,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(run(cli)),
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("master_worker: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<bool, Box<dyn Error>> {
+    let Some(role) = cli.role else { return demo().await };
+    match role {
+        Role::Demo => return demo().await,
+        Role::Master { name } => {
+            let client = Client::connect(&cli.connect).await?;
+            master(&client, &name, Ledger::default()).run().await?;
+        }
+        Role::Worker { name } => {
+            let client = Client::connect(&cli.connect).await?;
+            worker(&client, &name, Ledger::default()).run().await?;
+        }
+        Role::Submit { numbers } => {
+            let tasks = TaskClient::on(&Client::connect(&cli.connect).await?);
+            for number in numbers {
+                let done = tasks.submit("square", number.to_string()).await?.await?;
+                println!("{number}² = {} ({} by {})", String::from_utf8_lossy(&done.output), done.task, done.worker);
+            }
+        }
+        Role::Status => {
+            for (task, status) in TaskClient::on(&Client::connect(&cli.connect).await?).list().await? {
+                println!("{task}: {status:?}");
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// What the cluster's members told: who is master, who began which task, and whose result stands.
+#[derive(Clone, Default)]
+struct Ledger(Arc<Mutex<Told>>);
+
+#[derive(Default)]
+struct Told {
+    master: Option<String>,
+    begun: BTreeMap<String, Vec<String>>,
+    committed: BTreeMap<String, Vec<String>>,
+}
+
+impl Ledger {
+    fn with<T>(&self, look: impl FnOnce(&mut Told) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn master(client: &Client, name: &str, ledger: Ledger) -> Master {
+    let me = name.to_owned();
+    Master::on(client).name(name).strategy(LeastLoaded).on_event(move |event| match event {
+        MasterEvent::Elected { epoch } => {
+            println!("  {me} is the master now (the {epoch}. one)");
+            ledger.with(|told| told.master = Some(me.clone()));
+        }
+        MasterEvent::WorkerLeft { worker, orphans } => println!("  {me}: {worker} is gone and left {orphans} task(s)"),
+        MasterEvent::Reassigned { task, from, to } => println!("  {me}: {task} goes from {from} to {to}"),
+        _ => {}
+    })
+}
+
+fn worker(client: &Client, name: &str, ledger: Ledger) -> Worker {
+    let me = name.to_owned();
+    Worker::on(client).name(name).handler("square", Square).on_event(move |event| match event {
+        WorkerEvent::Started { task, .. } => ledger.with(|told| told.begun.entry(task).or_default().push(me.clone())),
+        WorkerEvent::Committed { task, .. } => {
+            println!("  {me} has done {task}");
+            ledger.with(|told| told.committed.entry(task).or_default().push(me.clone()));
+        }
+        WorkerEvent::Rejected { task } => println!("  {me} came too late with {task}: nothing was written"),
+        _ => {}
+    })
+}
+
+struct Square;
+
+#[async_trait::async_trait]
+impl Handler for Square {
+    async fn handle(&self, task: &Task) -> Result<Bytes, TaskFailure> {
+        let number: u64 = task.decode(&Text)?.parse()?;
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        Ok((number * number).to_string().into())
+    }
+}
+
+/// A member with a runtime of its own. Killing it drops the runtime: its connection breaks without a word, as in a crash.
+struct Member(Runtime);
+
+impl Member {
+    fn start<F>(hosts: &str, role: impl FnOnce(Client) -> F + Send + 'static) -> Result<Self, Box<dyn Error>>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let hosts = hosts.to_owned();
+        runtime.spawn(async move {
+            match Client::builder().hosts(&hosts).session_timeout(Duration::from_millis(600)).connect().await {
+                Ok(client) => role(client).await,
+                Err(error) => eprintln!("a member cannot connect: {error}"),
+            }
+        });
+        Ok(Member(runtime))
+    }
+
+    fn kill(self) {
+        self.0.shutdown_background();
+    }
+}
+
+async fn demo() -> Result<bool, Box<dyn Error>> {
+    let server = Server::builder().tick_time(Duration::from_millis(200)).start().await?;
+    let hosts = server.connect_string();
+    println!("a server listens on {hosts}");
+    let ledger = Ledger::default();
+    let mut masters = BTreeMap::new();
+    for name in ["master1", "master2"] {
+        let ledger = ledger.clone();
+        let run = move |client: Client| async move {
+            let Err(error) = master(&client, name, ledger).run().await;
+            println!("  {name} stops: {error}");
+        };
+        masters.insert(name.to_owned(), Member::start(&hosts, run)?);
+    }
+    let mut workers = BTreeMap::new();
+    for name in ["worker1", "worker2", "worker3"] {
+        let ledger = ledger.clone();
+        let run = move |client: Client| async move {
+            let Err(error) = worker(&client, name, ledger).run().await;
+            println!("  {name} stops: {error}");
+        };
+        workers.insert(name.to_owned(), Member::start(&hosts, run)?);
+    }
+    let client = Client::connect(&hosts).await?;
+    let outcome = tokio::time::timeout(PATIENCE, story(&client, &ledger, &mut masters, &mut workers)).await;
+    for member in masters.into_values().chain(workers.into_values()) {
+        member.kill();
+    }
+    client.close().await?;
+    server.stop().await;
+    outcome.map_err(|_| "the tasks were not done in time")?
+}
+
+async fn story(
+    client: &Client,
+    ledger: &Ledger,
+    masters: &mut BTreeMap<String, Member>,
+    workers: &mut BTreeMap<String, Member>,
+) -> Result<bool, Box<dyn Error>> {
+    let tasks = TaskClient::on(client);
+    let mut handles = Vec::new();
+    for number in 1..=TASKS {
+        handles.push((number, tasks.submit("square", number.to_string()).await?));
+    }
+    println!("{TASKS} tasks are handed in");
+    let master = until(|| ledger.with(|told| told.master.clone().filter(|_| told.committed.len() >= 4))).await;
+    println!("KILL {master}, the active master");
+    if let Some(member) = masters.remove(&master) {
+        member.kill();
+    }
+    let busy = until(|| ledger.with(|told| busy_worker(told))).await;
+    println!("KILL {busy}, in the middle of a task");
+    if let Some(member) = workers.remove(&busy) {
+        member.kill();
+    }
+    let mut rows = Vec::new();
+    for (number, handle) in handles {
+        let done = handle.await?;
+        rows.push((number, done));
+    }
+    println!("\n{:<18}{:>4}  {:>6}  {:<9}{:>6}{:>10}", "task", "n", "n²", "done by", "begun", "committed");
+    let mut right = true;
+    for (number, done) in &rows {
+        let output = String::from_utf8_lossy(&done.output);
+        let (begun, committed) = ledger.with(|told| {
+            let of = |map: &BTreeMap<String, Vec<String>>| map.get(&done.task).map_or(0, Vec::len);
+            (of(&told.begun), of(&told.committed))
+        });
+        // A worker that was killed between its commit and its own account of it has told nobody: one result all the same.
+        right &= output == (number * number).to_string() && committed <= 1;
+        println!("{:<18}{number:>4}  {output:>6}  {:<9}{begun:>6}{committed:>10}", done.task, done.worker);
+    }
+    let names: std::collections::BTreeSet<&str> = rows.iter().map(|(_, done)| done.task.as_str()).collect();
+    let left = tasks.list().await?.len();
+    right &= names.len() as u64 == TASKS && left == 0;
+    println!(
+        "\n{}",
+        if right { "every task was done exactly once" } else { "WRONG: not every task was done exactly once" }
+    );
+    Ok(right)
+}
+
+/// A worker that has begun a task and has not finished it.
+fn busy_worker(told: &Told) -> Option<String> {
+    let mut unfinished = told.begun.iter().filter(|(task, _)| !told.committed.contains_key(*task));
+    unfinished.find_map(|(_, workers)| workers.last().cloned())
+}
+
+async fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -1,1 +1,0 @@
-//! Runnable examples of Menagerie; each file of this crate is one program.
