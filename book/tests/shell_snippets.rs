@@ -162,7 +162,7 @@ impl Window {
         match outcome {
             Ok(Flow::Continue) => {}
             Ok(Flow::Quit) => self.shell.close().await,
-            Err(failure) => text.push_str(&format!("error: {failure}")),
+            Err(failure) => text = format!("{text}error: {failure}"),
         }
         text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
     }
