@@ -51,12 +51,12 @@ pub(super) async fn run(
         workers.push(Worker { client: connect(options).await?, requests, depth: options.depth as usize });
     }
     let ops = Arc::new(AtomicU64::new(0));
-    let (window, end) = Window::open(Duration::from_secs(options.warmup), Duration::from_secs(options.seconds));
+    let (window, end) = Window::new();
     let mut tasks = JoinSet::new();
     for worker in workers {
         tasks.spawn(worker.work(histogram()?, window.clone(), ops.clone()));
     }
-    let (elapsed, cost) = end.watch(&window, &ops, server).await;
+    let (elapsed, cost) = end.measure(&window, options, &ops, server).await;
     let mut report = Report::new(options, workload.name(), histogram()?, elapsed, cost);
     for done in tasks.join_all().await {
         if workload == Workload::Create {
@@ -106,7 +106,7 @@ impl Worker {
             let (began, now) = (*began, Instant::now());
             under_way.pop_front();
             match answer {
-                Ok(()) if window.contains(now) => {
+                Ok(()) if window.is_open() => {
                     ops.fetch_add(1, Ordering::Relaxed);
                     latencies.saturating_record((now - began).as_nanos() as u64);
                 }

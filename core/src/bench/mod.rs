@@ -12,6 +12,7 @@ mod site;
 mod window;
 
 use std::fmt;
+use std::io::{IsTerminal, Write};
 
 use crate::client::{Client, Error};
 
@@ -86,7 +87,9 @@ async fn measure(options: &Options) -> Result<bool, Failure> {
     // Whoever closes a session that no server answers for has nothing to do about it: it expires.
     let _ = client.close().await;
     let report = outcome?;
-    println!("{}", if options.json { report.json().to_string() } else { report.text() });
+    let text = if options.json { report.json().to_string() } else { report.text() };
+    // Whoever would have read it has gone.
+    let _ = writeln!(std::io::stdout(), "{text}");
     Ok(report.errors.is_empty())
 }
 
@@ -101,7 +104,6 @@ fn failed(options: &Options, what: &'static str, error: Error) -> Failure {
 
 /// A line of progress, over the one before it; nothing where nobody looks.
 fn eprint_if_terminal(line: impl fmt::Display) {
-    use std::io::IsTerminal;
     if std::io::stderr().is_terminal() {
         eprint!("\r\x1b[K{line}");
     }

@@ -1,11 +1,13 @@
 //! The span of time that is measured, after a warm-up and before the last requests are waited for.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use super::eprint_if_terminal;
+use super::options::Options;
 use super::process::{Process, Usage};
 use super::report::ServerCost;
 
@@ -15,8 +17,9 @@ const PROGRESS: Duration = Duration::from_millis(500);
 /// When to measure, as the connections see it.
 #[derive(Clone)]
 pub(super) struct Window {
-    from: Instant,
-    until: Instant,
+    /// Whether what is answered now counts. It is set and cleared beside the readings of the server's CPU time, so that both
+    /// speak of the same span.
+    is_open: Arc<AtomicBool>,
     is_over: watch::Receiver<bool>,
 }
 
@@ -24,16 +27,15 @@ pub(super) struct Window {
 pub(super) struct End(watch::Sender<bool>);
 
 impl Window {
-    /// A window that opens after the warm-up.
-    pub(super) fn open(warm_up: Duration, length: Duration) -> (Self, End) {
-        let from = Instant::now() + warm_up;
+    /// A window that is still closed, and the end that opens and closes it.
+    pub(super) fn new() -> (Self, End) {
         let (sender, is_over) = watch::channel(false);
-        (Self { from, until: from + length, is_over }, End(sender))
+        (Self { is_open: Arc::default(), is_over }, End(sender))
     }
 
-    /// Whether what ends at `at` counts.
-    pub(super) fn contains(&self, at: Instant) -> bool {
-        (self.from..self.until).contains(&at) && !*self.is_over.borrow()
+    /// Whether what is answered now counts.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Relaxed)
     }
 
     /// Waits for the end.
@@ -44,10 +46,12 @@ impl Window {
 }
 
 impl End {
-    /// Tells the progress until the window's end or Ctrl-C, and closes it. Returns how long it was and what it cost the server.
-    pub(super) async fn watch(
+    /// Opens the window after the warm-up, tells the progress until its end or Ctrl-C, and closes it. Returns how long it was and what
+    /// it cost the server.
+    pub(super) async fn measure(
         self,
         window: &Window,
+        options: &Options,
         ops: &AtomicU64,
         server: Option<Process>,
     ) -> (Duration, Option<ServerCost>) {
@@ -58,15 +62,18 @@ impl End {
             }
         };
         tokio::pin!(interrupted);
-        tokio::select! {
-            () = tokio::time::sleep_until(window.from.into()) => {}
-            () = &mut interrupted => {}
-        }
+        let is_interrupted = tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(options.warmup)) => false,
+            () = &mut interrupted => true,
+        };
         let (began, before) = (Instant::now(), usage(server));
+        window.is_open.store(true, Ordering::Relaxed);
+        let length = if is_interrupted { Duration::ZERO } else { Duration::from_secs(options.seconds) };
         tokio::select! {
-            () = tell_progress(window, ops) => {}
+            () = tell_progress(began + length, ops) => {}
             () = &mut interrupted => {}
         }
+        window.is_open.store(false, Ordering::Relaxed);
         let (elapsed, after) = (began.elapsed(), usage(server));
         self.0.send_replace(true);
         eprint_if_terminal("");
@@ -74,13 +81,13 @@ impl End {
     }
 }
 
-async fn tell_progress(window: &Window, ops: &AtomicU64) {
-    let mut last = (window.from, 0);
-    while Instant::now() < window.until {
-        tokio::time::sleep_until((Instant::now() + PROGRESS).min(window.until).into()).await;
+async fn tell_progress(until: Instant, ops: &AtomicU64) {
+    let mut last = (Instant::now(), 0);
+    while last.0 < until {
+        tokio::time::sleep_until((last.0 + PROGRESS).min(until).into()).await;
         let now = (Instant::now(), ops.load(Ordering::Relaxed));
         let rate = (now.1 - last.1) as f64 / (now.0 - last.0).as_secs_f64();
-        let left = window.until.saturating_duration_since(now.0).as_secs_f64();
+        let left = until.saturating_duration_since(now.0).as_secs_f64();
         eprint_if_terminal(format_args!("{rate:>10.0} ops/s, {left:.0} s to go"));
         last = now;
     }

@@ -90,7 +90,7 @@ fn set_up_log(format: LogFormat, is_server: bool) {
 }
 
 async fn serve(args: &[String]) -> u8 {
-    let config = match ServerConfig::from_args(args).and_then(|config| config.require_standalone().map(|()| config)) {
+    let config = match ServerConfig::from_args(args) {
         Ok(config) => config,
         Err(error) => {
             error!("{error}");

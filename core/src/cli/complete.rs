@@ -47,8 +47,15 @@ impl Completion {
         let children = self.runtime.block_on(async { tokio::time::timeout(PATIENCE, call).await });
         let Ok(Ok(mut names)) = children else { return Vec::new() };
         names.sort_unstable();
-        let names = names.into_iter().filter(|name| name.starts_with(prefix));
-        names.map(|name| Pair { replacement: words::quote(&format!("{directory}{name}")), display: name }).collect()
+        names.retain(|name| name.starts_with(prefix));
+        if names == [prefix] {
+            // The name is complete already: go on below it.
+            return self.paths(&Word { start: word.start, text: format!("{}/", word.text) });
+        }
+        names
+            .into_iter()
+            .map(|name| Pair { replacement: words::quote(&format!("{directory}{name}")), display: name })
+            .collect()
     }
 }
 

@@ -140,6 +140,9 @@ fn hint(error: &Error, command: &Command) -> Option<String> {
         ErrorCode::NoNode if matches!(command, Command::Create { .. }) => {
             Some(format!("its parent must exist first: create {}", path::parent(path)))
         }
+        ErrorCode::NoNode if path == "/" => Some(
+            "the path after the servers, the chroot, must exist first; create it without naming it there".to_owned(),
+        ),
         ErrorCode::NodeExists => Some(format!("`set {path} <data>` changes its data; -s appends a number to the name")),
         ErrorCode::NotEmpty => Some(format!("`deleteall {path}` deletes it and everything below it")),
         ErrorCode::BadVersion if matches!(command, Command::SetAcl { .. }) => {

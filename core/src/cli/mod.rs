@@ -36,13 +36,14 @@ use tokio::runtime::Handle;
 
 pub use failure::{Failure, exit_code};
 pub use options::{Options, accept_single_dashes};
-pub use shell::{Flow, Output, Shell};
+pub use shell::{Audience, Flow, Output, Shell};
 pub use watches::Announce;
 
 use crate::client::State;
+use command::Command;
 use style::Style;
 
-/// How long a command that nobody watches waits for a session, unless it is told to wait.
+/// How long a command that nobody watches waits for a session at most, unless it is told to wait.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs `menagerie cli`: one command, or those of a pipe, or a shell at the terminal. Errors go to standard error. The result is the
@@ -68,8 +69,12 @@ pub async fn run(options: Options) -> u8 {
 
 async fn run_one(options: Options) -> Result<u8, Failure> {
     let words = options.command.clone();
-    Shell::check(&words)?;
     let mut out = std::io::stdout();
+    // The words are looked at, and what needs no server is done, before anybody is asked.
+    if let Command::Help { topic } = Command::parse(&words)? {
+        help::print(topic.as_deref(), &mut out)?;
+        return Ok(exit_code::OK);
+    }
     let mut shell = open_for_nobody(options)?;
     wait_for_session(&shell).await?;
     let outcome = shell.run_words(&words, &mut out).await;
@@ -110,10 +115,14 @@ async fn run_pipe(options: Options, style: Style) -> Result<u8, Failure> {
     Ok(code)
 }
 
-/// Events go where the output goes.
+/// Events go where the output goes. There is nobody to tell of connections that come and go: commands fail for them.
 fn open_for_nobody(options: Options) -> Result<Shell, Failure> {
-    let for_terminal = std::io::stdout().is_terminal();
-    Shell::open(options, Arc::new(|text| print!("{text}")), for_terminal)
+    let audience = if std::io::stdout().is_terminal() { Audience::Passer } else { Audience::Program };
+    let announce = |text: String| {
+        // Whoever read the output has gone: the next command notices.
+        let _ = std::io::stdout().write_all(text.as_bytes());
+    };
+    Shell::open(options, Arc::new(announce), audience)
 }
 
 async fn wait_for_session(shell: &Shell) -> Result<(), Failure> {
@@ -123,8 +132,9 @@ async fn wait_for_session(shell: &Shell) -> Result<(), Failure> {
         session.await
     } else {
         let server = &shell.options().server;
-        let waited = format!("no server has answered within {} s", PATIENCE.as_secs());
-        tokio::time::timeout(PATIENCE, session).await.map_err(|_| Failure::no_connection(server, &waited))?
+        let patience = PATIENCE.min(Duration::from_millis(shell.options().timeout));
+        let waited = format!("no server has answered within {:.1} s", patience.as_secs_f64());
+        tokio::time::timeout(patience, session).await.map_err(|_| Failure::no_connection(server, &waited))?
     };
     if state.is_connected() {
         return Ok(());

@@ -28,7 +28,7 @@ pub struct Options {
     #[arg(short = 'r', long)]
     pub readonly: bool,
 
-    /// Wait until a server answers, however long it takes, instead of giving up after ten seconds
+    /// Wait until a server answers, however long it takes, instead of giving up after ten seconds (or the timeout, if that is shorter)
     #[arg(long, alias = "wait")]
     pub waitforconnection: bool,
 

@@ -22,6 +22,17 @@ pub enum Flow {
     Quit,
 }
 
+/// Who reads the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Somebody at a prompt, who hears of the connection too.
+    Person,
+    /// Somebody at a terminal who has asked for one thing.
+    Passer,
+    /// A file or a program, which gets data byte for byte.
+    Program,
+}
+
 /// A session with an ensemble, and what was said in it.
 pub struct Shell {
     options: Options,
@@ -29,8 +40,7 @@ pub struct Shell {
     watches: Watches,
     announce: Announce,
     history: Vec<String>,
-    /// Whether output goes to a terminal, which must be kept from control characters.
-    for_terminal: bool,
+    audience: Audience,
 }
 
 impl Shell {
@@ -38,10 +48,10 @@ impl Shell {
     ///
     /// # Errors
     /// A connect string that cannot be read.
-    pub fn open(options: Options, announce: Announce, for_terminal: bool) -> Result<Self, Failure> {
+    pub fn open(options: Options, announce: Announce, audience: Audience) -> Result<Self, Failure> {
         let client = options.connect_lazily()?;
-        let watches = Watches::new(&client, announce.clone());
-        Ok(Self { options, client, watches, announce, history: Vec::new(), for_terminal })
+        let watches = new_watches(&client, &announce, audience);
+        Ok(Self { options, client, watches, announce, history: Vec::new(), audience })
     }
 
     /// The session. It is another one after `connect`.
@@ -52,14 +62,6 @@ impl Shell {
     /// How it was started; `server` is what it is connected to now.
     pub(super) fn options(&self) -> &Options {
         &self.options
-    }
-
-    /// Whether words are a command, without running it.
-    ///
-    /// # Errors
-    /// What [`Shell::run_words`] would fail with before it asked a server.
-    pub(super) fn check(words: &[String]) -> Result<(), Failure> {
-        Ok(Command::parse(words).map(drop)?)
     }
 
     /// `[zk: 127.0.0.1:2181(CONNECTED) 3] `, as the reference has it.
@@ -97,10 +99,11 @@ impl Shell {
         Ok(Flow::Continue)
     }
 
-    /// Closes the session, if a server can be reached.
-    pub async fn close(&self) {
+    /// Closes the session, if a server can be reached, and prints the events that have come before.
+    pub async fn close(&mut self) {
         // Whoever closes a session that no server answers for has nothing to do about it: it expires.
         let _ = self.client.close().await;
+        self.watches.finish().await;
     }
 
     fn redo(&self, number: usize, out: Output<'_>) -> Result<Command, Failure> {
@@ -132,8 +135,8 @@ impl Shell {
             }
             Command::Connect { hosts } => self.reconnect(hosts.as_deref()).await,
             _ => {
-                let mut session =
-                    Session { client: &self.client, watches: &mut self.watches, for_terminal: self.for_terminal };
+                let for_terminal = self.audience != Audience::Program;
+                let mut session = Session { client: &self.client, watches: &mut self.watches, for_terminal };
                 session.run(command, out).await
             }
         }
@@ -155,9 +158,17 @@ impl Shell {
         }
         let client = options.connect_lazily()?;
         self.close().await;
-        self.watches = Watches::new(&client, self.announce.clone());
+        self.watches = new_watches(&client, &self.announce, self.audience);
         self.client = client;
         self.options = options;
         Ok(())
     }
+}
+
+fn new_watches(client: &Client, announce: &Announce, audience: Audience) -> Watches {
+    let mut watches = Watches::new(announce.clone());
+    if audience == Audience::Person {
+        watches.add_states(client.states());
+    }
+    watches
 }

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use super::complete::Completion;
 use super::failure::Failure;
 use super::options::Options;
-use super::shell::{Flow, Shell};
+use super::shell::{Audience, Flow, Shell};
 use super::style::Style;
 use super::watches::Announce;
 
@@ -33,7 +33,7 @@ pub(super) fn run(options: Options, style: Style, runtime: &Handle) -> Result<()
     let mut editor: Editor<Completion, FileHistory> = Editor::with_config(config).map_err(terminal)?;
     let announce = printer(editor.create_external_printer().map_err(terminal)?, style);
     let _entered = runtime.enter();
-    let mut shell = Shell::open(options, announce, true)?;
+    let mut shell = Shell::open(options, announce, Audience::Person)?;
     let history = history_file();
     if let Some(file) = &history {
         // There is none before the first time.

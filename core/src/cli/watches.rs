@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::command::WatchKinds;
 use super::format;
-use crate::client::{Client, OneshotWatch, PersistentWatch};
+use crate::client::{OneshotWatch, PersistentWatch, StateWatch};
 
 /// Prints text that nobody is waiting for: above the prompt on a terminal.
 pub type Announce = Arc<dyn Fn(String) + Send + Sync>;
@@ -23,7 +24,10 @@ pub(super) enum Looks {
     Everything,
 }
 
-/// The watches of one session. They end with it, or when this is dropped.
+/// How long the events of a session that has ended may take to be printed.
+const LAST_WAIT: Duration = Duration::from_secs(2);
+
+/// The watches of one session. They end with it, or when this is dropped. The end itself is not printed for each of them.
 pub(super) struct Watches {
     announce: Announce,
     /// Whether events are printed.
@@ -39,19 +43,21 @@ struct Set {
 }
 
 impl Watches {
-    /// No watches yet; what the session itself goes through is printed from now on.
-    pub(super) fn new(client: &Client, announce: Announce) -> Self {
-        let mut watches =
-            Self { announce, on: Arc::new(AtomicBool::new(true)), tasks: JoinSet::new(), set: Vec::new() };
-        let (mut states, print) = (client.states(), watches.printer());
-        watches.tasks.spawn(async move {
+    /// No watches yet.
+    pub(super) fn new(announce: Announce) -> Self {
+        Self { announce, on: Arc::new(AtomicBool::new(true)), tasks: JoinSet::new(), set: Vec::new() }
+    }
+
+    /// Prints what the session goes through from now on.
+    pub(super) fn add_states(&mut self, mut states: StateWatch) {
+        let print = self.printer();
+        self.tasks.spawn(async move {
             let mut state = states.current();
             while !state.is_final() {
                 state = states.changed().await;
                 print(format::state_event(state));
             }
         });
-        watches
     }
 
     /// Whether events are printed from now on.
@@ -62,7 +68,12 @@ impl Watches {
     /// Waits for a watch that fires once.
     pub(super) fn add(&mut self, path: &str, looks: Looks, watch: OneshotWatch) {
         let print = self.printer();
-        let task = self.tasks.spawn(async move { print(format::watched_event(&watch.changed().await)) });
+        let task = self.tasks.spawn(async move {
+            let event = watch.changed().await;
+            if !event.kind.is_final() {
+                print(format::watched_event(&event));
+            }
+        });
         self.keep(path, looks, task);
     }
 
@@ -70,7 +81,7 @@ impl Watches {
     pub(super) fn add_persistent(&mut self, path: &str, mut watch: PersistentWatch) {
         let print = self.printer();
         let task = self.tasks.spawn(async move {
-            while let Some(event) = watch.next().await {
+            while let Some(event) = watch.next().await.filter(|event| !event.kind.is_final()) {
                 print(format::watched_event(&event));
             }
         });
@@ -95,6 +106,12 @@ impl Watches {
             set.task.abort();
         }
         removed.len()
+    }
+
+    /// Prints what has come and was not printed yet. The session must have ended.
+    pub(super) async fn finish(&mut self) {
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(LAST_WAIT, all).await;
     }
 
     fn keep(&mut self, path: &str, looks: Looks, task: AbortHandle) {

@@ -1,0 +1,114 @@
+//! The `menagerie` program as people meet it: what it prints and how it exits, word for word.
+//!
+//! Each file of `tests/cmd` is a transcript: `$ menagerie …` runs the program, `< …` lines are its standard input, and what follows is
+//! what it prints, as a terminal would show it, and `? code` unless it exits with 0. `MENAGERIE_UPDATE=1` writes the
+//! transcripts anew. Transcripts named `session_…` get a server of their own, and `$SERVER` in them is its address.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use menagerie_core::embedded::Server;
+
+/// A port of this machine on which nobody listens.
+const NOBODY: &str = "127.0.0.1:1";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transcripts_are_true() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd");
+    let mut files: Vec<_> = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    let mut stale = Vec::new();
+    for file in files {
+        let is_session = file.file_name().unwrap().to_string_lossy().starts_with("session_");
+        let server = if is_session { Some(Server::start().await.unwrap()) } else { None };
+        let address = server.as_ref().map_or_else(|| NOBODY.to_owned(), Server::connect_string);
+        let expected = fs::read_to_string(&file).unwrap();
+        let actual = replay(&expected, &address);
+        if std::env::var_os("MENAGERIE_UPDATE").is_some() {
+            fs::write(&file, &actual).unwrap();
+        } else if actual != expected {
+            stale.push(format!("{} is not true; now it is:\n{actual}", file.display()));
+        }
+        if let Some(server) = server {
+            server.stop().await;
+        }
+    }
+    assert!(stale.is_empty(), "{}", stale.join("\n"));
+}
+
+/// Runs a transcript's commands and writes it as it should be.
+fn replay(transcript: &str, address: &str) -> String {
+    let mut actual = String::new();
+    let mut lines = transcript.lines().peekable();
+    while let Some(line) = lines.next() {
+        if line.starts_with('#') {
+            writeln!(actual, "{line}").unwrap();
+        }
+        let Some(command) = line.strip_prefix("$ menagerie") else { continue };
+        let mut input = String::new();
+        while let Some(line) = lines.next_if(|line| line.starts_with("< ")) {
+            writeln!(input, "{}", line[1..].trim()).unwrap();
+        }
+        writeln!(actual, "{line}").unwrap();
+        input.lines().for_each(|line| writeln!(actual, "< {line}").unwrap());
+        let words: Vec<_> = command.split_whitespace().map(|word| word.replace("$SERVER", address)).collect();
+        actual.push_str(&run(&words, &input).replace(address, "$SERVER"));
+        actual.push('\n');
+    }
+    actual
+}
+
+fn run(words: &[String], input: &str) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_menagerie"));
+    // One file for both streams keeps their lines in the order in which they were written.
+    let mut screen = tempfile::tempfile().unwrap();
+    command.stdout(screen.try_clone().unwrap()).stderr(screen.try_clone().unwrap());
+    command.args(words).stdin(Stdio::piped());
+    for variable in ["COLUMNS", "MENAGERIE_CONNECT", "MENAGERIE_LOG"] {
+        command.env_remove(variable);
+    }
+    let mut child = command.env("TZ", "UTC").spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let status = child.wait().unwrap();
+    let mut text = String::new();
+    screen.rewind().unwrap();
+    screen.read_to_string(&mut text).unwrap();
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    let text = events_last(&text);
+    let mut text: String = text.lines().map(|line| normalise(line) + "\n").collect();
+    match status.code() {
+        Some(0) => {}
+        code => writeln!(text, "? {}", code.map_or_else(|| "signal".to_owned(), |code| code.to_string())).unwrap(),
+    }
+    text
+}
+
+/// Events come when they come: they are shown after everything else.
+fn events_last(text: &str) -> String {
+    let (mut rest, mut events) = (text.to_owned(), String::new());
+    while let Some(begin) = rest.find("\nWATCHER::\n\n") {
+        let end = rest[begin + 12..].find('\n').map_or(rest.len(), |end| begin + 12 + end + 1);
+        events.push_str(&rest[begin..end]);
+        rest.replace_range(begin..end, "");
+    }
+    rest + &events
+}
+
+/// Takes out what differs from run to run: the time in a log line, times and sessions in a Stat.
+fn normalise(line: &str) -> String {
+    if let Some((_, message)) = line.split_once("Z ").filter(|(time, _)| time.starts_with("20")) {
+        return format!("<time> {}", message.trim_start());
+    }
+    match line.split_once(" = ") {
+        Some((name @ ("ctime" | "mtime"), time)) if !time.ends_with(" 1970") => format!("{name} = <time>"),
+        Some((name @ "ephemeralOwner", owner)) if owner != "0x0" => format!("{name} = <session>"),
+        _ => line.trim_end().to_owned(),
+    }
+}
