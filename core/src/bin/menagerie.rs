@@ -8,8 +8,7 @@ use menagerie_core::{bench, cli};
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
-/// Bad arguments or configuration, as the reference exits for them (protocol §4.1).
-const EXIT_BAD_CONFIG: u8 = 2;
+/// The threads of the runtime could not be started (protocol §4.1).
 const EXIT_UNEXPECTED: u8 = 1;
 
 #[derive(Parser)]
@@ -90,25 +89,16 @@ fn set_up_log(format: LogFormat, is_server: bool) {
 }
 
 async fn serve(args: &[String]) -> u8 {
-    let config = match ServerConfig::from_args(args) {
-        Ok(config) => config,
-        Err(error) => {
-            error!("{error}");
-            return EXIT_BAD_CONFIG;
-        }
-    };
     if args.is_empty() {
-        info!(
-            "no configuration given: this is a development server on 127.0.0.1:2181 with its data in ./menagerie-data"
-        );
+        info!("no configuration given: this is a development server on 127.0.0.1:2181, its data in ./menagerie-data");
     }
-    match server::run(config, asked_to_stop()).await {
-        Ok(()) => 0,
-        Err(error) => {
-            error!("{error}");
-            error.exit_code()
-        }
-    }
+    let outcome = match ServerConfig::from_args(args) {
+        Ok(config) => server::run(config, asked_to_stop()).await,
+        Err(error) => Err(error.into()),
+    };
+    let Err(error) = outcome else { return 0 };
+    error!("{error}");
+    error.exit_code()
 }
 
 /// Completes at SIGTERM or SIGINT.
