@@ -96,9 +96,15 @@ impl Reference {
     fn session(&self) -> Session {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            // The port is open a little before the server is.
-            match Session::open(self.connect()) {
-                Ok(session) => return session,
+            // The port is open a little before the server is, and what is sent in between may never be answered.
+            let stream = self.connect();
+            let socket = stream.try_clone().unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            match Session::open(stream) {
+                Ok(session) => {
+                    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+                    return session;
+                }
                 Err(error) => assert!(Instant::now() < deadline, "no session: {error}"),
             }
         }
