@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use menagerie_book::Result;
-use menagerie_core::cli::{Options, Shell};
+use menagerie_core::cli::{Audience, Options, Shell};
 use menagerie_core::embedded::Server;
 use menagerie_core::server::config::ServerConfig;
 use menagerie_core::wire::ErrorCode;
@@ -81,7 +81,7 @@ async fn every_command_of_the_shell_is_on_its_page() -> Result {
         waitforconnection: false,
         command: Vec::new(),
     };
-    let mut shell = Shell::open(options, Arc::new(|_| {}), false)?;
+    let mut shell = Shell::open(options, Arc::new(|_| {}), Audience::Program)?;
     let mut help = Vec::new();
     shell.run_line("help", &mut help).await?;
     let help = String::from_utf8(help)?;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use menagerie_book::Result;
-use menagerie_core::cli::{Flow, Options, Shell};
+use menagerie_core::cli::{Audience, Flow, Options, Shell};
 use menagerie_core::client::State;
 use menagerie_core::embedded::Server;
 
@@ -115,7 +115,7 @@ async fn play(steps: &[Step]) -> Result<Vec<String>> {
             wrong.push(format!("{}: expected\n    {expected}\n  but got\n    {printed}", step.line));
         }
     }
-    for window in windows.values() {
+    for window in windows.values_mut() {
         window.shell.close().await;
     }
     server.stop().await;
@@ -148,7 +148,7 @@ impl Window {
                 }
             })
         };
-        let shell = Shell::open(options, printer, true)?;
+        let shell = Shell::open(options, printer, Audience::Person)?;
         let mut states = shell.client().states();
         states.wait_for(State::is_connected).await;
         Ok(Self { shell, unasked })
