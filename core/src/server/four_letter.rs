@@ -97,10 +97,19 @@ fn mntr(context: &Context) -> String {
         ("global_sessions", context.shared.sessions().len().to_string()),
         ("uptime", context.clock.monotonic_ms().to_string()),
     ];
-    values.iter().fold(String::new(), |mut text, (key, value)| {
+    values.into_iter().chain(file_descriptors()).fold(String::new(), |mut text, (key, value)| {
         let _ = writeln!(text, "zk_{key}\t{value}");
         text
     })
+}
+
+/// Open files and how many there may be, as Linux tells them; nothing where it does not.
+fn file_descriptors() -> Vec<(&'static str, String)> {
+    let open = std::fs::read_dir("/proc/self/fd").map(|entries| entries.count().to_string());
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let most = limits.lines().find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next());
+    let open = open.ok().map(|open| ("open_file_descriptor_count", open));
+    open.into_iter().chain(most.map(|most| ("max_file_descriptor_count", most.to_owned()))).collect()
 }
 
 fn conf(context: &Context) -> String {
