@@ -1,0 +1,384 @@
+//! The client against a scripted server: a listener on the loopback interface that accepts, answers, lies and hangs up exactly as
+//! the test says. What the session machine decides is tested beside it, in virtual time; here the task, its sockets and its handles are.
+#![cfg(feature = "client")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use menagerie_core::client::{Client, ClientBuilder, EventKind, State, Version};
+use menagerie_core::jute::{Decode, Encode, Reader};
+use menagerie_core::wire::proto::{
+    ConnectRequest, ConnectResponse, Create2Response, CreateRequest, GetChildrenResponse, GetDataResponse, PathRequest,
+    ReplyHeader, RequestHeader, SetWatches, StatResponse, WatcherEvent, WatchesRequest, xid,
+};
+use menagerie_core::wire::{AddWatchMode, CreateMode, OpCode, Stat, Zxid, frame};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Longer than any step takes on a slow machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT_MS: i32 = 20_000;
+
+struct Server {
+    listener: TcpListener,
+}
+
+/// One connection, seen from the server.
+struct Connection {
+    stream: TcpStream,
+    input: BytesMut,
+}
+
+struct Request {
+    xid: i32,
+    op: OpCode,
+    record: Bytes,
+}
+
+impl Server {
+    async fn start() -> Self {
+        Server { listener: TcpListener::bind("127.0.0.1:0").await.unwrap() }
+    }
+
+    fn builder(&self) -> ClientBuilder {
+        Client::builder().hosts(self.listener.local_addr().unwrap().to_string()).connect_timeout(PATIENCE).seed(1)
+    }
+
+    async fn accept(&self) -> (Connection, ConnectRequest) {
+        let (stream, _) = tokio::time::timeout(PATIENCE, self.listener.accept()).await.unwrap().unwrap();
+        let mut connection = Connection { stream, input: BytesMut::new() };
+        let greeting = ConnectRequest::from_bytes(&connection.frame().await.unwrap()).unwrap();
+        (connection, greeting)
+    }
+
+    /// Accepts, and grants the session 7.
+    async fn serve(&self) -> (Connection, ConnectRequest) {
+        let (mut connection, greeting) = self.accept().await;
+        connection.grant(TIMEOUT_MS).await;
+        (connection, greeting)
+    }
+
+    /// A client and the server's end of its connection.
+    async fn connect(&self) -> (Client, Connection) {
+        let (client, (connection, _)) = tokio::join!(self.builder().connect(), self.serve());
+        (client.unwrap(), connection)
+    }
+}
+
+impl Connection {
+    async fn frame(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(frame) = frame::take(&mut self.input, 1 << 20).unwrap() {
+                return Some(frame);
+            }
+            let read = tokio::time::timeout(PATIENCE, self.stream.read_buf(&mut self.input)).await.unwrap();
+            if read.unwrap_or(0) == 0 {
+                return None;
+            }
+        }
+    }
+
+    /// The next request that is not a ping.
+    async fn request(&mut self) -> Request {
+        loop {
+            let frame = self.frame().await.unwrap();
+            let mut reader = Reader::new(&frame);
+            let RequestHeader { xid, op } = RequestHeader::decode(&mut reader).unwrap();
+            if xid == xid::PING {
+                self.reply(xid, 0, 0, &[]).await;
+            } else {
+                return Request { xid, op: OpCode::from_i32(op).unwrap(), record: reader.rest() };
+            }
+        }
+    }
+
+    async fn expect(&mut self, op: OpCode) -> Request {
+        let request = self.request().await;
+        assert_eq!(request.op, op);
+        request
+    }
+
+    async fn grant(&mut self, timeout_ms: i32) {
+        let response = ConnectResponse {
+            protocol_version: 0,
+            timeout_ms,
+            session_id: if timeout_ms > 0 { 7 } else { 0 },
+            password: Some(Bytes::from_static(&[9; 16])),
+            read_only: Some(false),
+        };
+        self.stream.write_all(&frame::of(&response)).await.unwrap();
+    }
+
+    async fn reply(&mut self, xid: i32, zxid: i64, err: i32, record: &[u8]) {
+        let mut out = BytesMut::new();
+        frame::put(&mut out, |out| {
+            ReplyHeader { xid, zxid: Zxid(zxid), err }.encode(out);
+            out.extend_from_slice(record);
+        });
+        self.stream.write_all(&out).await.unwrap();
+    }
+
+    async fn answer(&mut self, request: &Request, zxid: i64, record: &impl Encode) {
+        self.reply(request.xid, zxid, 0, &record.to_bytes()).await;
+    }
+
+    async fn notify(&mut self, kind: i32, path: &str) {
+        let event = WatcherEvent { kind, state: 3, path: path.to_owned() };
+        self.reply(xid::NOTIFICATION, -1, 0, &event.to_bytes()).await;
+    }
+}
+
+fn data(data: &'static str) -> GetDataResponse {
+    GetDataResponse { data: Some(Bytes::from_static(data.as_bytes())), stat: Stat::default() }
+}
+
+#[tokio::test]
+async fn calls_are_sent_in_the_order_in_which_they_are_made() {
+    let server = Server::start().await;
+    let (client, mut connection) = server.connect().await;
+    let calls: Vec<_> = (0..100).map(|n| client.get_data(&format!("/{n}"))).collect();
+    for n in 0..100 {
+        let request = connection.expect(OpCode::GetData).await;
+        assert_eq!(PathRequest::from_bytes(&request.record).unwrap().path, format!("/{n}"));
+        connection.answer(&request, n, &data("x")).await;
+    }
+    // Awaited the other way round: the order of awaiting is nobody's business.
+    for call in calls.into_iter().rev() {
+        assert_eq!(call.await.unwrap().0, "x");
+    }
+    assert_eq!(client.last_zxid(), Zxid(99));
+}
+
+#[tokio::test]
+async fn a_server_that_dies_between_commit_and_reply_leaves_the_outcome_unknown() {
+    let server = Server::start().await;
+    let (client, mut connection) = server.connect().await;
+    let create = client.create("/a", "x", CreateMode::Ephemeral);
+    let read = client.get_data("/b");
+    connection.expect(OpCode::Create2).await;
+    connection.expect(OpCode::GetData).await;
+    drop(connection);
+    let (create, read) = (create.await.unwrap_err(), read.await.unwrap_err());
+    assert!(create.is_connection_loss() && create.may_have_applied(), "{create}");
+    assert!(read.is_connection_loss() && !read.may_have_applied(), "{read}");
+    let (_connection, greeting) = server.serve().await;
+    assert_eq!((greeting.session_id, greeting.password), (7, Some(Bytes::from_static(&[9; 16]))));
+}
+
+#[tokio::test]
+async fn an_expired_session_says_so_to_calls_watches_and_states() {
+    let server = Server::start().await;
+    let (client, mut connection) = server.connect().await;
+    let mut states = client.states();
+    assert_eq!(states.current(), State::Connected);
+    let call = client.exists_and_watch("/a");
+    let request = connection.expect(OpCode::Exists).await;
+    connection.reply(request.xid, 3, -101, &[]).await;
+    let (stat, watch) = call.await.unwrap();
+    assert_eq!(stat, None);
+    drop(connection);
+    assert_eq!(states.changed().await, State::Suspended);
+    assert!(client.valid_until().is_some());
+    let queued = client.get_data("/a");
+    let (mut connection, greeting) = server.accept().await;
+    assert_eq!(greeting.last_zxid_seen, Zxid(3));
+    connection.grant(0).await;
+    assert_eq!(states.changed().await, State::Expired);
+    assert!(queued.await.unwrap_err().is_session_expired());
+    assert!(client.get_data("/a").await.unwrap_err().is_session_expired());
+    assert_eq!(watch.changed().await.kind, EventKind::SessionExpired);
+    assert_eq!(client.valid_until(), None);
+}
+
+#[tokio::test]
+async fn a_server_that_lags_behind_is_left_for_one_that_does_not() {
+    let (lagging, current) = (Server::start().await, Server::start().await);
+    let hosts = format!("{},{}", lagging.listener.local_addr().unwrap(), current.listener.local_addr().unwrap());
+    let (client, connection) =
+        tokio::join!(Client::builder().hosts(hosts).connect_timeout(PATIENCE).connect(), async {
+            loop {
+                // A server behind what the client has seen closes without an answer (protocol §2.1).
+                tokio::select! {
+                    (connection, _) = lagging.accept() => drop(connection),
+                    (connection, _) = current.serve() => break connection,
+                }
+            }
+        });
+    let client = client.unwrap();
+    let mut connection = connection;
+    let call = client.get_data("/a");
+    let request = connection.expect(OpCode::GetData).await;
+    connection.answer(&request, 5, &data("x")).await;
+    call.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_watch_survives_the_connection_and_is_told_what_it_missed() {
+    let server = Server::start().await;
+    let (client, mut connection) = server.connect().await;
+    let app = client.chroot("/app").unwrap();
+    let call = app.get_data_and_watch("/a");
+    let request = connection.expect(OpCode::GetData).await;
+    let asked = PathRequest::from_bytes(&request.record).unwrap();
+    assert_eq!((asked.path.as_str(), asked.watch), ("/app/a", true));
+    connection.answer(&request, 5, &data("x")).await;
+    let (_, _, watch) = call.await.unwrap();
+    drop(connection);
+    let (mut connection, _) = server.serve().await;
+    let request = connection.expect(OpCode::SetWatches).await;
+    let record = SetWatches::from_bytes(&request.record).unwrap();
+    assert_eq!((record.relative_zxid, record.data), (Zxid(5), vec!["/app/a".to_owned()]));
+    connection.notify(3, "/app/a").await;
+    connection.reply(request.xid, 6, 0, &[]).await;
+    let event = watch.changed().await;
+    assert_eq!((event.kind, event.path.as_str()), (EventKind::NodeDataChanged, "/a"));
+}
+
+#[tokio::test]
+async fn a_dropped_watch_is_removed_from_the_server() {
+    let server = Server::start().await;
+    let (client, mut connection) = server.connect().await;
+    let call = client.get_data_and_watch("/a");
+    let request = connection.expect(OpCode::GetData).await;
+    connection.answer(&request, 5, &data("x")).await;
+    drop(call.await.unwrap());
+    let request = connection.expect(OpCode::RemoveWatches).await;
+    let record = WatchesRequest::from_bytes(&request.record).unwrap();
+    assert_eq!((record.path.as_str(), record.kind), ("/a", 2));
+    // Dropped before its reply came: removed when it has.
+    let call = client.get_data_and_watch("/b");
+    connection.reply(request.xid, 5, -121, &[]).await;
+    let request = connection.expect(OpCode::GetData).await;
+    drop(call);
+    connection.answer(&request, 5, &data("x")).await;
+    assert_eq!(connection.request().await.op, OpCode::RemoveWatches);
+}
+
+#[tokio::test]
+async fn a_dropped_call_disturbs_no_other() {
+    let server = Server::start().await;
+    let (client, mut connection) = server.connect().await;
+    let (first, second) = (client.get_data("/a"), client.get_children("/b"));
+    let request = connection.expect(OpCode::GetData).await;
+    drop(first);
+    connection.answer(&request, 5, &data("x")).await;
+    let request = connection.expect(OpCode::GetChildren).await;
+    connection.answer(&request, 5, &GetChildrenResponse { children: vec!["c".into()] }).await;
+    assert_eq!(second.await.unwrap(), ["c"]);
+    drop(connection);
+    client.states().wait_for(|state| state == State::Suspended).await;
+    drop(client.delete("/never", Version::Any));
+    let kept = client.set_data("/a", "y", 3);
+    let (mut connection, _) = server.serve().await;
+    let request = connection.expect(OpCode::SetData).await;
+    connection.answer(&request, 6, &StatResponse::default()).await;
+    kept.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_persistent_watch_streams_events_and_its_gaps() {
+    let server = Server::start().await;
+    let (client, mut connection) = server.connect().await;
+    let call = client.watch("/a", AddWatchMode::Persistent);
+    let request = connection.expect(OpCode::AddWatch).await;
+    connection.answer(&request, 5, &0_i32).await;
+    let mut watch = call.await.unwrap();
+    connection.notify(1, "/a").await;
+    connection.notify(4, "/a").await;
+    assert_eq!(watch.next().await.unwrap().kind, EventKind::NodeCreated);
+    assert_eq!(watch.next().await.unwrap().kind, EventKind::NodeChildrenChanged);
+    drop(connection);
+    let (mut connection, _) = server.serve().await;
+    assert_eq!(watch.next().await.unwrap().kind, EventKind::Resynced);
+    connection.expect(OpCode::SetWatches2).await;
+    drop(client);
+    let request = connection.expect(OpCode::CloseSession).await;
+    connection.reply(request.xid, 6, 0, &[]).await;
+    assert_eq!(watch.next().await.unwrap().kind, EventKind::Closed);
+    assert_eq!(watch.next().await, None);
+}
+
+#[tokio::test]
+async fn the_last_clone_dropped_closes_the_session() {
+    let server = Server::start().await;
+    let (client, mut connection) = server.connect().await;
+    let weak = client.downgrade();
+    let call = client.create("/a", "x", CreateMode::PersistentSequential);
+    let other = client.chroot("/x").unwrap();
+    drop(client);
+    let request = connection.expect(OpCode::Create2).await;
+    assert_eq!(CreateRequest::from_bytes(&request.record).unwrap().flags, 2);
+    let created = Create2Response { path: "/a0000000000".into(), stat: Stat::default() };
+    connection.answer(&request, 5, &created).await;
+    assert_eq!(call.await.unwrap().path, "/a0000000000");
+    assert!(weak.upgrade().is_some());
+    drop(other);
+    assert!(weak.upgrade().is_none());
+    connection.expect(OpCode::CloseSession).await;
+}
+
+#[tokio::test]
+async fn closing_waits_for_the_servers_answer() {
+    let server = Server::start().await;
+    let (client, mut connection) = server.connect().await;
+    let close = tokio::spawn({
+        let client = client.clone();
+        async move { client.close().await }
+    });
+    let request = connection.expect(OpCode::CloseSession).await;
+    assert!(!close.is_finished());
+    connection.reply(request.xid, 5, 0, &[]).await;
+    close.await.unwrap().unwrap();
+    assert_eq!(client.state(), State::Closed);
+    assert!(client.get_data("/a").await.unwrap_err().is_closed());
+    client.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn connecting_gives_up_after_its_timeout() {
+    let server = Server::start().await;
+    let error = server.builder().connect_timeout(Duration::from_millis(50)).connect().await.unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    let error = Client::connect("no host:x").await.unwrap_err();
+    assert!(!error.is_timeout() && !error.may_have_applied(), "{error}");
+}
+
+#[tokio::test]
+async fn what_a_server_would_hang_up_on_is_not_sent() {
+    let server = Server::start().await;
+    let (client, mut connection) = server.connect().await;
+    assert!(client.get_data("relative").await.is_err());
+    assert!(client.set_data("/a", vec![0; 2 << 20], Version::Any).await.is_err());
+    let call = client.get_data("/a");
+    assert_eq!(connection.expect(OpCode::GetData).await.xid, 1);
+    drop(call);
+}
+
+#[tokio::test]
+async fn extensions_are_one_per_session() {
+    let server = Server::start().await;
+    let (client, _connection) = server.connect().await;
+    let first = client.extension(|| String::from("first"));
+    let second = client.chroot("/x").unwrap().extension(|| String::from("second"));
+    assert_eq!((first.as_str(), second.as_str()), ("first", "first"));
+    assert_eq!(*client.extension(|| 5_u8), 5);
+}
+
+#[test]
+fn a_runtime_that_ends_leaves_no_call_waiting() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (client, mut connection, call) = runtime.block_on(async {
+        let server = Server::start().await;
+        let (client, mut connection) = server.connect().await;
+        let call = client.delete("/a", Version::Any);
+        connection.expect(OpCode::Delete).await;
+        (client, connection, call)
+    });
+    drop(runtime);
+    let other = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let error = other.block_on(call).unwrap_err();
+    assert!(error.is_connection_loss() && error.may_have_applied(), "{error}");
+    assert_eq!(client.state(), State::Closed);
+    connection.input.clear();
+}
