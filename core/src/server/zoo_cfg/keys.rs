@@ -94,7 +94,7 @@ enum Kind {
 const NOT_YET: &str = "accepted, but this version does not act on it yet";
 const ENSEMBLES: &str = "accepted, but it concerns ensembles, which this version does not serve yet";
 const JAVA_ONLY: &str = "it tunes the Java implementation and has no effect here";
-const LINE_DISCIPLINE: &str = "accepted; here writes are always synced in groups, as many as wait, without a delay";
+const GROUP_COMMIT: &str = "accepted; here writes are always synced in groups, as many as wait, without a delay";
 
 /// The keys that are accepted and not acted on. A name that ends in `*` stands for all that begin with it.
 #[rustfmt::skip]
@@ -112,7 +112,7 @@ const NOTED: &[(&[&str], Kind, &str)] = &[
     (&["snapshotSizeFactor"], Kind::Decimal, ENSEMBLES),
     (&["peerType"], Kind::Role, ENSEMBLES),
     (&["quorum.auth.*", "oraclePath", "ensembleAuthName", "ssl.quorum.*"], Kind::Text, ENSEMBLES),
-    (&["flushDelay", "maxWriteQueuePollTime", "maxBatchSize"], Kind::AtLeast(0), LINE_DISCIPLINE),
+    (&["flushDelay", "maxWriteQueuePollTime", "maxBatchSize"], Kind::AtLeast(0), GROUP_COMMIT),
     (&["txnLogSizeLimitInKb", "largeRequestThreshold", "connection_throttle_freeze_time"], Kind::AtLeast(-1), NOT_YET),
     (&["secureClientPort", "request_throttle_max_requests", "request_throttle_stall_time", "throttled_op_wait_time",
         "largeRequestMaxBytes", "connection_throttle_tokens", "connection_throttle_fill_time", "connection_throttle_fill_count",
