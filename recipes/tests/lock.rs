@@ -1,0 +1,343 @@
+//! What `Lock` promises, one test per promise (recipes §4.1 and §6).
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use menagerie_core::client::{Client, Version};
+use menagerie_core::wire::{CreateMode, ErrorCode, OpCode};
+use menagerie_recipes::lock::Lock;
+use menagerie_recipes::{Error, Loss, LossPolicy, LostOr, Naming, Parents, with_client};
+use support::{Fault, PATIENCE, Proxy, SHORT_SESSION, Service, TestResult, eventually, soon};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_holder_at_a_time_in_the_order_of_asking() -> TestResult {
+    const CONTENDERS: usize = 8;
+    let service = Service::start().await?;
+    let client = service.client().await?;
+    let lock = Lock::on(&client, service.path("lock"));
+    let first = lock.acquire().await?;
+    let inside = Arc::new(AtomicUsize::new(0));
+    let (order, mut served) = tokio::sync::mpsc::unbounded_channel();
+    for number in 0..CONTENDERS {
+        // One after the other, so that their order is known.
+        let ticket = lock.enqueue().await?;
+        assert_eq!(ticket.position().await?, number + 1);
+        let (inside, order) = (Arc::clone(&inside), order.clone());
+        tokio::spawn(async move {
+            let guard = ticket.wait().await?;
+            assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "two holders");
+            tokio::task::yield_now().await;
+            inside.fetch_sub(1, Ordering::SeqCst);
+            order.send((number, guard.token())).map_err(|_| Error::Invalid("the test is over".into()))?;
+            guard.release().await
+        });
+    }
+    let mut last = first.token();
+    first.release().await?;
+    for expected in 0..CONTENDERS {
+        let (number, token) = soon("the next holder", served.recv()).await?.ok_or("no more holders")?;
+        assert_eq!(number, expected);
+        assert!(token > last, "tokens rise");
+        last = token;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_release_wakes_one() -> TestResult {
+    let service = Service::start().await?;
+    let client = service.client().await?;
+    let path = service.path("lock");
+    let lock = Lock::on(&client, &path);
+    let guard = lock.acquire().await?;
+    let tickets = [lock.enqueue().await?, lock.enqueue().await?, lock.enqueue().await?];
+    let waits = tickets.map(|ticket| tokio::spawn(ticket.wait()));
+    // Each contender watches its own znode and the one before it: 4 and 3, of which the sessions' client shares those on one path.
+    let watches = || service.watches();
+    eventually("each watches the one before it", watches, |count| *count == 4).await?;
+    drop(guard);
+    let [second, third, fourth] = waits;
+    let second = soon("the second holds", second).await???;
+    assert!(!third.is_finished() && !fourth.is_finished());
+    drop((second, third, fourth));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_try_does_not_wait_and_leaves_nothing() -> TestResult {
+    let service = Service::start().await?;
+    let client = service.client().await?;
+    let path = service.path("lock");
+    let lock = Lock::on(&client, &path);
+    let guard = lock.try_acquire().await?.ok_or("a free lock is taken")?;
+    assert!(lock.try_acquire().await?.is_none());
+    assert_eq!(service.children(&path).await?.len(), 1);
+    guard.release().await?;
+    assert!(lock.try_acquire().await?.is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_timeout_is_a_bound_whatever_wakes_the_waiter_meanwhile() -> TestResult {
+    let service = Service::start().await?;
+    let client = service.client().await?;
+    let path = service.path("lock");
+    let lock = Lock::on(&client, &path);
+    let guard = lock.acquire().await?;
+    let timeout = Duration::from_millis(700);
+    let waiter = tokio::spawn(lock.acquire().timeout(timeout).into_future());
+    let start = tokio::time::Instant::now();
+    // Wakes in vain, later than half of the time.
+    for wake in 0..5 {
+        tokio::time::sleep(timeout / 7).await;
+        client.set_data(guard.path(), format!("wake {wake}"), Version::Any).await?;
+    }
+    let error = soon("the timeout", waiter).await??.err().ok_or("acquired a lock that is held")?;
+    assert!(error.is_timeout(), "{error}");
+    assert!(start.elapsed() >= timeout);
+    // Nothing of it is left.
+    let children = || service.children(&path);
+    eventually("the waiter's znode is gone", children, |names| names.len() == 1).await?;
+    Ok(())
+}
+
+#[test]
+fn a_guard_can_be_dropped_outside_any_runtime() -> TestResult {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let service = runtime.block_on(Service::start())?;
+    let path = service.path("lock");
+    let (client, guard) = runtime.block_on(async {
+        let client = service.client().await?;
+        let guard = Lock::on(&client, &path).acquire().await?;
+        TestResult::Ok((client, guard))
+    })?;
+    std::thread::spawn(move || drop(guard)).join().map_err(|_| "dropping a guard panicked")?;
+    let children = || service.children(&path);
+    runtime.block_on(eventually("the guard's znode is gone", children, Vec::is_empty))?;
+    drop(client);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_release_that_is_dropped_is_finished_all_the_same() -> TestResult {
+    let service = Service::start().await?;
+    let client = service.client().await?;
+    let path = service.path("lock");
+    let lock = Lock::on(&client, &path);
+    for polled in [false, true] {
+        let mut release = Box::pin(lock.acquire().await?.release());
+        if polled {
+            let _ = futures_util::poll!(&mut release);
+        }
+        drop(release);
+        let children = || service.children(&path);
+        eventually("the guard's znode is gone", children, Vec::is_empty).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_reply_makes_no_second_node_and_no_second_release() -> TestResult {
+    let service = Service::start().await?;
+    let path = service.path("lock");
+    let proxy = Proxy::start(service.hosts()).await?;
+    let client = Client::builder().hosts(proxy.hosts()).session_timeout(Duration::from_secs(20)).connect().await?;
+    let lock = Lock::on(&client, &path).acquire().loss_policy(LossPolicy::Expired);
+    // Makes the directory, so that the fault meets the contender's own create.
+    lock.clone().await?.release().await?;
+
+    for op in [OpCode::Create2, OpCode::GetChildren, OpCode::GetData] {
+        proxy.inject(Fault::BeforeReply(op));
+        let guard = soon("acquire over a lost reply", lock.clone().into_future()).await??;
+        assert!(!proxy.is_armed(), "{op:?} was not lost");
+        assert_eq!(service.children(&path).await?.len(), 1);
+
+        proxy.inject(Fault::BeforeReply(OpCode::Delete));
+        soon("release over a lost reply", guard.release()).await??;
+        assert!(!proxy.is_armed());
+        assert!(service.children(&path).await?.is_empty());
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_holder_that_is_cut_off_learns_of_it_before_anybody_else_can_hold() -> TestResult {
+    let service = Service::start().await?;
+    let proxy = Proxy::start(service.hosts()).await?;
+    let path = service.path("lock");
+    for policy in [LossPolicy::Suspended, LossPolicy::Expired] {
+        let cut_off = Client::builder().hosts(proxy.hosts()).session_timeout(SHORT_SESSION).connect().await?;
+        let guard = Lock::on(&cut_off, &path).acquire().loss_policy(policy).await?;
+        assert!(guard.is_valid());
+        let deadline = guard.valid_until().ok_or("no deadline while connected")?;
+
+        let other = service.client().await?;
+        let other_lock = Lock::on(&other, &path);
+        let next = tokio::spawn(other_lock.acquire().into_future());
+        proxy.part();
+        let loss = soon("the holder learns of the loss", guard.lost()).await?;
+        let learnt = tokio::time::Instant::now();
+        assert_eq!(loss, if policy == LossPolicy::Suspended { Loss::Suspended } else { Loss::DeadlinePassed });
+        assert!(!guard.is_valid());
+        assert!(policy == LossPolicy::Suspended || learnt >= deadline);
+        // Lost stays lost.
+        assert_eq!(guard.lost().await, loss);
+
+        let next = soon("the next holder", next).await???;
+        assert!(tokio::time::Instant::now() >= learnt);
+        assert!(next.token() > guard.token());
+        proxy.heal();
+        let released = soon("release after the end", guard.release()).await?;
+        assert!(matches!(released, Err(Error::SessionExpired)), "{released:?}");
+        // A session that is over acquires nothing.
+        let again = soon("acquire after the end", Lock::on(&cut_off, &path).try_acquire()).await?;
+        assert!(matches!(again, Err(Error::SessionExpired)), "{again:?}");
+        next.release().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_waiter_whose_session_expires_stops_at_once() -> TestResult {
+    let service = Service::start().await?;
+    let path = service.path("lock");
+    let holder = service.client().await?;
+    let _guard = Lock::on(&holder, &path).acquire().await?;
+    let proxy = Proxy::start(service.hosts()).await?;
+    let client = Client::builder().hosts(proxy.hosts()).session_timeout(SHORT_SESSION).connect().await?;
+    let waiter = tokio::spawn(Lock::on(&client, &path).enqueue().await?.wait());
+    proxy.part();
+    let children = || service.children(&path);
+    eventually("the waiter's session expires", children, |names| names.len() == 1).await?;
+    proxy.heal();
+    let outcome = soon("the waiter stops", waiter).await??;
+    assert!(matches!(outcome, Err(Error::SessionExpired)), "{outcome:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_session_waits_for_its_old_one_to_go() -> TestResult {
+    let service = Service::start().await?;
+    let path = service.path("lock");
+    let proxy = Proxy::start(service.hosts()).await?;
+    let old = Client::builder().hosts(proxy.hosts()).session_timeout(SHORT_SESSION).connect().await?;
+    let old_guard = Lock::on(&old, &path).acquire().await?;
+    proxy.part();
+    let new = service.client().await?;
+    let guard = soon("the new session holds", Lock::on(&new, &path).acquire().into_future()).await??;
+    assert!(guard.token() > old_guard.token());
+    assert_eq!(service.children(&path).await?.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_holder_is_told_when_somebody_deletes_its_node() -> TestResult {
+    let service = Service::start().await?;
+    let client = service.client().await?;
+    let other = service.client().await?;
+    let path = service.path("lock");
+    let lock = Lock::on(&client, &path);
+    let guard = lock.acquire().await?;
+    let ticket = lock.enqueue().await?;
+    let waiter = tokio::spawn(lock.acquire().into_future());
+    let work = guard.run(async { std::future::pending::<Result<(), Error>>().await });
+    let removal = async {
+        other.delete(ticket.path(), Version::Any).await?;
+        let waited = soon("the ticket is lost", ticket.wait()).await?;
+        assert!(matches!(waited, Err(Error::Lost(Loss::NodeDeleted))), "{waited:?}");
+        other.delete(guard.path(), Version::Any).await?;
+        TestResult::Ok(())
+    };
+    let (outcome, removed) = soon("the work is dropped", async { tokio::join!(work, removal) }).await?;
+    removed?;
+    assert_eq!(outcome.err().map(|error| matches!(error, LostOr::Lost(Loss::NodeDeleted))), Some(true));
+    let refused = guard.fenced().create(&service.path("late"), "", CreateMode::Persistent).commit().await;
+    assert_eq!(refused.err().and_then(|error| error.multi_failure()), Some((0, ErrorCode::NoNode)));
+    let released = guard.release().await;
+    assert!(matches!(released, Err(Error::Lost(Loss::NodeDeleted))), "{released:?}");
+    drop(soon("the next holds", waiter).await???);
+    Ok(())
+}
+
+#[tokio::test]
+async fn fenced_writes_apply_only_while_held() -> TestResult {
+    let service = Service::start().await?;
+    let client = service.client().await?;
+    let guard = Lock::on(&client, service.path("lock")).acquire().await?;
+    let state = service.path("state");
+    guard.fenced().create(&state, "1", CreateMode::Persistent).commit().await?;
+    let fenced = guard.fenced().set_data(&state, "2", Version::Any);
+    guard.release().await?;
+    assert!(fenced.commit().await.is_err());
+    assert_eq!(client.get_data(&state).await?.0, "1");
+    Ok(())
+}
+
+#[tokio::test]
+async fn contenders_are_listed_in_order_with_what_they_say_of_themselves() -> TestResult {
+    let service = Service::start().await?;
+    let (first, second) = (service.client().await?, service.client().await?);
+    let path = service.path("lock");
+    assert!(Lock::on(&first, &path).contenders().await?.is_empty());
+    let guard = Lock::on(&first, &path).acquire().payload("host-1").await?;
+    let ticket = Lock::on(&second, &path).acquire().payload("host-2").enqueue().await?;
+    let queue = Lock::on(&second, &path).contenders().await?;
+    let said: Vec<_> = queue.iter().map(|contender| (contender.session, &contender.payload[..])).collect();
+    assert_eq!(said, [(first.session_id(), &b"host-1"[..]), (second.session_id(), &b"host-2"[..])]);
+    assert_eq!((queue[0].path.as_str(), queue[1].path.as_str()), (guard.path(), ticket.path()));
+    assert_eq!(queue[0].token, guard.token());
+    Ok(())
+}
+
+#[tokio::test]
+async fn names_are_curators_and_profiles_do_not_mix() -> TestResult {
+    let service = Service::start().await?;
+    let client = service.client().await?;
+    let path = service.path("lock");
+    let lock = Lock::on(&client, &path);
+    let guard = lock.acquire().await?;
+    let names = service.children(&path).await?;
+    assert!(names[0].starts_with("_c_") && names[0].ends_with("-lock-0000000000"), "{names:?}");
+    // Something that takes no part does not disturb.
+    client.create(&format!("{path}/config"), "", CreateMode::Persistent).await?;
+    assert_eq!(lock.contenders().await?.len(), 1);
+    let refused = lock.acquire().naming(Naming::Kazoo).await;
+    assert!(matches!(&refused, Err(Error::ForeignNames { names: foreign, .. }) if *foreign == names), "{refused:?}");
+    let children = || service.children(&path);
+    eventually("the refused one is gone", children, |names| names.len() == 2).await?;
+    drop(guard);
+    Ok(())
+}
+
+#[tokio::test]
+async fn missing_directories_are_made_or_required() -> TestResult {
+    let service = Service::start().await?;
+    let client = service.client().await?;
+    let path = service.path("deep/down/lock");
+    let refused = Lock::on(&client, &path).acquire().parents(Parents::Require).await;
+    assert!(matches!(&refused, Err(Error::Client(error)) if error.is_no_node()), "{refused:?}");
+    drop(Lock::on(&client, &path).acquire().await?);
+    drop(Lock::on(&client, service.path("plain/lock")).acquire().parents(Parents::Persistent).await?);
+    let invalid = Lock::on(&client, "no-slash").acquire().await;
+    assert!(matches!(invalid, Err(Error::Path { .. })), "{invalid:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_ambient_client_is_the_scopes() -> TestResult {
+    let service = Service::start().await?;
+    let client = service.client().await?;
+    let path = service.path("lock");
+    let guard = with_client(client.clone(), async {
+        let guard = Lock::acquire(&path).timeout(PATIENCE).await?;
+        assert!(Lock::try_acquire(&path).await?.is_none());
+        assert_eq!(Lock::contenders(&path).await?[0].session, client.session_id());
+        Ok::<_, Error>(guard)
+    })
+    .await?;
+    guard.release().await?;
+    Ok(())
+}

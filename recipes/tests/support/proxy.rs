@@ -1,0 +1,181 @@
+//! A proxy between a client and the service that breaks the connection at a chosen moment.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use menagerie_core::wire::OpCode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::TestResult;
+
+/// What goes wrong with the next request of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The connection breaks before the request reaches the service.
+    BeforeRequest(OpCode),
+    /// The service has carried it out, and the connection breaks before its reply reaches the client.
+    BeforeReply(OpCode),
+}
+
+/// A way to the service that can be cut.
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+struct Shared {
+    fault: Mutex<Option<Fault>>,
+    /// Each new number breaks the connections there are.
+    cuts: watch::Sender<u64>,
+    /// Whether connections get through at all.
+    open: watch::Sender<bool>,
+}
+
+impl Proxy {
+    /// Listens on a free port of 127.0.0.1 for clients of the service at `upstream`.
+    pub async fn start(upstream: &str) -> TestResult<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let shared =
+            Arc::new(Shared { fault: Mutex::new(None), cuts: watch::Sender::new(0), open: watch::Sender::new(true) });
+        let task = tokio::spawn(accept(listener, upstream.to_owned(), Arc::clone(&shared)));
+        Ok(Proxy { address, shared, task })
+    }
+
+    pub fn hosts(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Breaks the connections; new ones get through.
+    pub fn cut(&self) {
+        self.shared.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// Breaks the connections, and lets no new ones through until [`Proxy::heal`]: what a client behind it sees of a partition, and the
+    /// service of a client that died.
+    pub fn part(&self) {
+        self.shared.open.send_replace(false);
+        self.cut();
+    }
+
+    pub fn heal(&self) {
+        self.shared.open.send_replace(true);
+    }
+
+    /// Breaks the connection at the next request of the fault's operation, once.
+    pub fn inject(&self, fault: Fault) {
+        *self.shared.fault() = Some(fault);
+    }
+
+    /// Whether the injected fault is still to come.
+    pub fn is_armed(&self) -> bool {
+        self.shared.fault().is_some()
+    }
+
+    pub fn disarm(&self) {
+        *self.shared.fault() = None;
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.cut();
+    }
+}
+
+impl Shared {
+    fn fault(&self) -> std::sync::MutexGuard<'_, Option<Fault>> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn accept(listener: TcpListener, upstream: String, shared: Arc<Shared>) {
+    while let Ok((client, _)) = listener.accept().await {
+        if *shared.open.borrow() {
+            tokio::spawn(connect(client, upstream.clone(), Arc::clone(&shared)));
+        }
+    }
+}
+
+/// Carries one connection until it ends, is cut, or its fault comes. Dropping the halves closes both sides.
+async fn connect(client: TcpStream, upstream: String, shared: Arc<Shared>) {
+    let mut cuts = shared.cuts.subscribe();
+    let Ok(service) = TcpStream::connect(upstream).await else { return };
+    let _ = (client.set_nodelay(true), service.set_nodelay(true));
+    let (from_client, to_client) = client.into_split();
+    let (from_service, to_service) = service.into_split();
+    // The xid of the request whose reply is not to get through.
+    let swallowed = Mutex::new(None);
+    tokio::select! {
+        biased;
+        _ = cuts.changed() => {}
+        _ = requests(from_client, to_service, &shared, &swallowed) => {}
+        _ = replies(from_service, to_client, &swallowed) => {}
+    }
+}
+
+async fn requests(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    shared: &Shared,
+    swallowed: &Mutex<Option<i32>>,
+) -> std::io::Result<()> {
+    let mut frame = Vec::new();
+    // The connect request has no header.
+    read_frame(&mut from, &mut frame).await?;
+    to.write_all(&frame).await?;
+    loop {
+        read_frame(&mut from, &mut frame).await?;
+        let (xid, op) = (int_at(&frame, 4), int_at(&frame, 8));
+        let fault = *shared.fault();
+        match fault {
+            Some(Fault::BeforeRequest(wanted)) if Some(wanted.code()) == op => {
+                *shared.fault() = None;
+                return Ok(());
+            }
+            Some(Fault::BeforeReply(wanted)) if Some(wanted.code()) == op => {
+                *shared.fault() = None;
+                *swallowed.lock().unwrap_or_else(PoisonError::into_inner) = xid;
+            }
+            _ => {}
+        }
+        to.write_all(&frame).await?;
+    }
+}
+
+async fn replies(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    swallowed: &Mutex<Option<i32>>,
+) -> std::io::Result<()> {
+    let mut frame = Vec::new();
+    read_frame(&mut from, &mut frame).await?;
+    to.write_all(&frame).await?;
+    loop {
+        read_frame(&mut from, &mut frame).await?;
+        let unwanted = *swallowed.lock().unwrap_or_else(PoisonError::into_inner);
+        if unwanted.is_some() && unwanted == int_at(&frame, 4) {
+            return Ok(());
+        }
+        to.write_all(&frame).await?;
+    }
+}
+
+/// Reads a frame with its length.
+async fn read_frame(from: &mut OwnedReadHalf, frame: &mut Vec<u8>) -> std::io::Result<()> {
+    let mut length = [0; 4];
+    from.read_exact(&mut length).await?;
+    frame.clear();
+    frame.extend_from_slice(&length);
+    frame.resize(4 + u32::from_be_bytes(length) as usize, 0);
+    from.read_exact(&mut frame[4..]).await.map(|_| ())
+}
+
+fn int_at(frame: &[u8], at: usize) -> Option<i32> {
+    frame.get(at..at + 4)?.try_into().ok().map(i32::from_be_bytes)
+}
