@@ -13,7 +13,7 @@ use menagerie_core::client::Client;
 use menagerie_core::wire::OpCode;
 use menagerie_recipes::Error;
 use menagerie_recipes::lock::{Exclusive, Lock};
-use support::{Fault, Polled, Proxy, Service, TestResult, eventually, poll_times};
+use support::{Fault, LONG_SESSION, Polled, Proxy, Service, TestResult, eventually, poll_times};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy)]
@@ -124,7 +124,7 @@ async fn drop_after(
     let (nodes, watches) = (service.children(path).await?, service.watches().await?);
 
     let proxy = Proxy::start(service.hosts()).await?;
-    let client = Client::builder().hosts(proxy.hosts()).session_timeout(Duration::from_secs(20)).connect().await?;
+    let client = Client::builder().hosts(proxy.hosts()).session_timeout(LONG_SESSION).connect().await?;
     if let Trouble::Fault(fault) = trouble {
         proxy.inject(fault);
     }

@@ -10,7 +10,7 @@ use menagerie_core::client::{Client, Version};
 use menagerie_core::wire::{CreateMode, ErrorCode, OpCode};
 use menagerie_recipes::lock::Lock;
 use menagerie_recipes::{Error, Loss, LossPolicy, LostOr, Naming, Parents, with_client};
-use support::{Fault, PATIENCE, Proxy, SHORT_SESSION, Service, TestResult, eventually, soon};
+use support::{Fault, LONG_SESSION, PATIENCE, Proxy, SHORT_SESSION, Service, TestResult, eventually, soon};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_holder_at_a_time_in_the_order_of_asking() -> TestResult {
@@ -144,7 +144,7 @@ async fn a_lost_reply_makes_no_second_node_and_no_second_release() -> TestResult
     let service = Service::start().await?;
     let path = service.path("lock");
     let proxy = Proxy::start(service.hosts()).await?;
-    let client = Client::builder().hosts(proxy.hosts()).session_timeout(Duration::from_secs(20)).connect().await?;
+    let client = Client::builder().hosts(proxy.hosts()).session_timeout(LONG_SESSION).connect().await?;
     let lock = Lock::on(&client, &path).acquire().loss_policy(LossPolicy::Expired);
     // Makes the directory, so that the fault meets the contender's own create.
     lock.clone().await?.release().await?;

@@ -22,6 +22,9 @@ pub type TestResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>
 /// How long anything that must happen may take on a slow machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The session timeout of sessions that must not expire, however slow the machine.
+pub const LONG_SESSION: Duration = Duration::from_secs(20);
+
 /// The session timeout of sessions that are to expire soon.
 pub const SHORT_SESSION: Duration = Duration::from_millis(1200);
 

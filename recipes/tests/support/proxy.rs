@@ -1,6 +1,7 @@
 //! A proxy between a client and the service that breaks the connection at a chosen moment.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use menagerie_core::wire::OpCode;
@@ -29,6 +30,8 @@ pub struct Proxy {
 
 struct Shared {
     fault: Mutex<Option<Fault>>,
+    /// Whether the fault is the beginning of a partition.
+    parts: AtomicBool,
     /// Each new number breaks the connections there are.
     cuts: watch::Sender<u64>,
     /// Whether connections get through at all.
@@ -40,8 +43,12 @@ impl Proxy {
     pub async fn start(upstream: &str) -> TestResult<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let shared =
-            Arc::new(Shared { fault: Mutex::new(None), cuts: watch::Sender::new(0), open: watch::Sender::new(true) });
+        let shared = Arc::new(Shared {
+            fault: Mutex::new(None),
+            parts: AtomicBool::new(false),
+            cuts: watch::Sender::new(0),
+            open: watch::Sender::new(true),
+        });
         let task = tokio::spawn(accept(listener, upstream.to_owned(), Arc::clone(&shared)));
         Ok(Proxy { address, shared, task })
     }
@@ -68,16 +75,19 @@ impl Proxy {
 
     /// Breaks the connection at the next request of the fault's operation, once.
     pub fn inject(&self, fault: Fault) {
+        self.shared.parts.store(false, Ordering::SeqCst);
         *self.shared.fault() = Some(fault);
+    }
+
+    /// As [`Proxy::inject`], and lets no new connections through from then on.
+    pub fn inject_partition(&self, fault: Fault) {
+        self.inject(fault);
+        self.shared.parts.store(true, Ordering::SeqCst);
     }
 
     /// Whether the injected fault is still to come.
     pub fn is_armed(&self) -> bool {
         self.shared.fault().is_some()
-    }
-
-    pub fn disarm(&self) {
-        *self.shared.fault() = None;
     }
 }
 
@@ -91,6 +101,14 @@ impl Drop for Proxy {
 impl Shared {
     fn fault(&self) -> std::sync::MutexGuard<'_, Option<Fault>> {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The fault has come.
+    fn strike(&self) {
+        if self.parts.load(Ordering::SeqCst) {
+            self.open.send_replace(false);
+        }
+        *self.fault() = None;
     }
 }
 
@@ -135,11 +153,11 @@ async fn requests(
         let fault = *shared.fault();
         match fault {
             Some(Fault::BeforeRequest(wanted)) if Some(wanted.code()) == op => {
-                *shared.fault() = None;
+                shared.strike();
                 return Ok(());
             }
             Some(Fault::BeforeReply(wanted)) if Some(wanted.code()) == op => {
-                *shared.fault() = None;
+                shared.strike();
                 *swallowed.lock().unwrap_or_else(PoisonError::into_inner) = xid;
             }
             _ => {}

@@ -8,7 +8,7 @@ use menagerie_core::wire::CreateMode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::TestResult;
+use super::{LONG_SESSION, TestResult};
 
 /// A service, and a directory of the test's own in it.
 pub struct Service {
@@ -41,7 +41,7 @@ impl Service {
 
     /// A session on it, long enough for a slow machine.
     pub async fn client(&self) -> Result<Client, Error> {
-        Client::builder().hosts(&self.hosts).session_timeout(Duration::from_secs(20)).connect().await
+        Client::builder().hosts(&self.hosts).session_timeout(LONG_SESSION).connect().await
     }
 
     /// Makes a persistent znode, and the test's directory above it.

@@ -1,0 +1,408 @@
+//! What the master–worker flow promises: each task has exactly one result, whoever dies when and whichever reply is lost
+//! (recipes §6, scenario 24; §7.3).
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use menagerie_core::client::{Client, Version};
+use menagerie_core::wire::{CreateMode, OpCode};
+use menagerie_recipes::Error;
+use menagerie_recipes::codec::{Codec, Json, Text};
+use menagerie_recipes::master_worker::{
+    Handler, LeastLoaded, Master, MasterEvent, Task, TaskClient, TaskFailure, TaskStatus, Worker, WorkerEvent,
+};
+use support::{Fault, LONG_SESSION, Proxy, SHORT_SESSION, Service, TestResult, eventually, soon};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinHandle;
+
+/// Squares numbers, each when the gate lets it through.
+struct Square {
+    gate: Arc<Semaphore>,
+    begun: Arc<AtomicUsize>,
+}
+
+#[async_trait::async_trait]
+impl Handler for Square {
+    async fn handle(&self, task: &Task) -> Result<Bytes, TaskFailure> {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        self.gate.acquire().await?.forget();
+        let number: i64 = task.decode(&Text)?.parse()?;
+        Ok((number * number).to_string().into())
+    }
+}
+
+/// Adds numbers, and panics when there are none.
+struct Sum;
+
+#[async_trait::async_trait]
+impl Handler for Sum {
+    async fn handle(&self, task: &Task) -> Result<Bytes, TaskFailure> {
+        let numbers: Vec<i64> = task.decode(&Json)?;
+        assert!(!numbers.is_empty(), "nothing to add");
+        Ok(Json.encode(&numbers.iter().sum::<i64>())?)
+    }
+}
+
+/// A member of the cluster with a session of its own, which can be cut off.
+struct Member<E> {
+    proxy: Proxy,
+    events: mpsc::UnboundedReceiver<E>,
+    run: JoinHandle<Error>,
+}
+
+impl<E: std::fmt::Debug> Member<E> {
+    /// The next event that is wanted; those before it are dropped.
+    async fn hears<T>(&mut self, what: &str, mut wanted: impl FnMut(&E) -> Option<T>) -> TestResult<T> {
+        let listen = async {
+            loop {
+                match self.events.recv().await {
+                    Some(event) => {
+                        if let Some(found) = wanted(&event) {
+                            return Ok(found);
+                        }
+                    }
+                    None => return Err("the member has stopped"),
+                }
+            }
+        };
+        Ok(soon(what, listen).await??)
+    }
+
+    /// As when its machine is unplugged: nobody is told, and its session has to expire.
+    fn die(self) {
+        self.proxy.part();
+        self.run.abort();
+    }
+}
+
+struct Cluster {
+    service: Service,
+    root: String,
+    gate: Arc<Semaphore>,
+    begun: Arc<AtomicUsize>,
+}
+
+impl Cluster {
+    async fn start() -> TestResult<Self> {
+        let service = Service::start().await?;
+        let root = service.path("cluster");
+        Ok(Cluster { service, root, gate: Arc::new(Semaphore::new(0)), begun: Arc::default() })
+    }
+
+    async fn session(&self, timeout: Duration) -> TestResult<(Proxy, Client)> {
+        let proxy = Proxy::start(self.service.hosts()).await?;
+        let client = Client::builder().hosts(proxy.hosts()).session_timeout(timeout).connect().await?;
+        Ok((proxy, client))
+    }
+
+    async fn master(&self, name: &str) -> TestResult<Member<MasterEvent>> {
+        self.master_of_session(name, LONG_SESSION).await
+    }
+
+    async fn master_of_session(&self, name: &str, timeout: Duration) -> TestResult<Member<MasterEvent>> {
+        let (proxy, client) = self.session(timeout).await?;
+        let (sender, events) = mpsc::unbounded_channel();
+        let master = Master::on(&client).root(&self.root).name(name).strategy(LeastLoaded);
+        let master = master.on_event(move |event| drop(sender.send(event)));
+        let run = tokio::spawn(async move { stopped(master.run().await) });
+        Ok(Member { proxy, events, run })
+    }
+
+    async fn worker(&self, name: &str) -> TestResult<Member<WorkerEvent>> {
+        self.worker_of_session(name, LONG_SESSION).await
+    }
+
+    async fn worker_of_session(&self, name: &str, timeout: Duration) -> TestResult<Member<WorkerEvent>> {
+        let (proxy, client) = self.session(timeout).await?;
+        let (sender, events) = mpsc::unbounded_channel();
+        let square = Square { gate: Arc::clone(&self.gate), begun: Arc::clone(&self.begun) };
+        let worker = Worker::on(&client).root(&self.root).name(name).handler("square", square).handler("sum", Sum);
+        let worker = worker.on_event(move |event| drop(sender.send(event)));
+        let run = tokio::spawn(async move { stopped(worker.run().await) });
+        Ok(Member { proxy, events, run })
+    }
+
+    async fn tasks(&self) -> TestResult<TaskClient> {
+        Ok(TaskClient::on(&self.service.client().await?).root(&self.root))
+    }
+
+    /// Lets this many handlers through.
+    fn open(&self, handlers: usize) {
+        self.gate.add_permits(handlers);
+    }
+
+    async fn children(&self, of: &str) -> TestResult<Vec<String>> {
+        self.service.children(format!("{}/{of}", self.root).trim_end_matches('/')).await
+    }
+}
+
+fn stopped(outcome: Result<std::convert::Infallible, Error>) -> Error {
+    let Err(error) = outcome;
+    error
+}
+
+fn started(event: &WorkerEvent) -> Option<String> {
+    match event {
+        WorkerEvent::Started { task, .. } => Some(task.clone()),
+        _ => None,
+    }
+}
+
+fn committed(event: &WorkerEvent) -> Option<String> {
+    match event {
+        WorkerEvent::Committed { task, .. } => Some(task.clone()),
+        _ => None,
+    }
+}
+
+fn elected(event: &MasterEvent) -> Option<i32> {
+    match event {
+        MasterEvent::Elected { epoch } => Some(*epoch),
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_are_handed_in_done_and_collected() -> TestResult {
+    let cluster = Cluster::start().await?;
+    let tasks = cluster.tasks().await?;
+    cluster.open(10);
+    // The order in which the members come does not matter.
+    let square = tasks.submit("square", "12").await?;
+    let _worker = cluster.worker("w1").await?;
+    let _master = cluster.master("m1").await?;
+    let sum = tasks.submit_as("sum", &Json, &vec![1, 2, 3]).await?;
+    let done = soon("the square", square.into_future()).await??;
+    assert_eq!((done.worker.as_str(), done.decode(&Text)?.as_str()), ("w1", "144"));
+    let done = soon("the sum", sum.into_future()).await??;
+    assert_eq!(Codec::<i64>::decode(&Json, &done.output)?, 6);
+
+    // A failure and a panic are results.
+    let failing = tasks.submit("square", "twelve").await?;
+    let error = soon("the failure", failing.into_future()).await?.err().ok_or("it did not fail")?;
+    assert!(matches!(&error, Error::TaskFailed { message, .. } if message.contains("invalid digit")), "{error}");
+    let panicking = tasks.submit_as("sum", &Json, &Vec::<i64>::new()).await?;
+    let error = soon("the panic", panicking.into_future()).await?.err().ok_or("it did not fail")?;
+    assert!(matches!(&error, Error::TaskFailed { message, .. } if message.contains("nothing to add")), "{error}");
+
+    assert!(tasks.list().await?.is_empty());
+    assert!(cluster.children("assign/w1").await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_tells_where_it_stands() -> TestResult {
+    let cluster = Cluster::start().await?;
+    let tasks = cluster.tasks().await?;
+    let handle = tasks.submit("square", "3").await?;
+    let mut statuses = handle.status();
+    assert_eq!(soon("waiting", statuses.next()).await?.transpose()?, Some(TaskStatus::Waiting));
+    let _worker = cluster.worker("w1").await?;
+    let _master = cluster.master("m1").await?;
+    let assigned = TaskStatus::Assigned { worker: "w1".into() };
+    assert_eq!(soon("assigned", statuses.next()).await?.transpose()?, Some(assigned.clone()));
+    assert_eq!(tasks.list().await?, [(handle.name().to_owned(), assigned)]);
+    cluster.open(1);
+    let done = TaskStatus::Done { worker: "w1".into() };
+    assert_eq!(soon("done", statuses.next()).await?.transpose()?, Some(done));
+    assert!(soon("the end", statuses.next()).await?.is_none());
+    drop(statuses);
+    // Somebody else can fetch the result.
+    let other = cluster.tasks().await?.attach(handle.name()).await?;
+    assert_eq!(other.await?.output, "9");
+    // Whoever comes later is told that there is nothing left to wait for.
+    assert!(matches!(soon("told", handle.into_future()).await?, Err(Error::Lost(_))));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_task_of_a_dead_worker_goes_to_another_and_its_late_result_is_refused() -> TestResult {
+    let cluster = Cluster::start().await?;
+    let tasks = cluster.tasks().await?;
+    let mut master = cluster.master("m1").await?;
+    let mut first = cluster.worker_of_session("w1", SHORT_SESSION).await?;
+    let handle = tasks.submit("square", "5").await?;
+    let task = first.hears("w1 begins", started).await?;
+    let mut second = cluster.worker("w2").await?;
+    // It is only cut off, and still at work.
+    first.proxy.part();
+    let reassigned = master.hears("the task is reassigned", |event| match event {
+        MasterEvent::Reassigned { task, from, to } => Some((task.clone(), from.clone(), to.clone())),
+        _ => None,
+    });
+    assert_eq!(reassigned.await?, (task.clone(), "w1".into(), "w2".into()));
+    assert_eq!(second.hears("w2 begins", started).await?, task);
+    first.proxy.heal();
+    cluster.open(2);
+    assert_eq!(second.hears("w2 commits", committed).await?, task);
+    let error = soon("w1 stops", first.run).await??;
+    assert!(error.is_session_over(), "{error}");
+    while let Ok(event) = first.events.try_recv() {
+        assert!(committed(&event).is_none(), "{event:?}");
+    }
+    assert_eq!(handle.await?.worker, "w2");
+    assert_eq!(cluster.begun.load(Ordering::SeqCst), 2);
+    // The letter box of the dead worker goes too.
+    eventually("only w2's letter box is left", || cluster.children("assign"), |boxes| *boxes == ["w2"]).await?;
+    Ok(())
+}
+
+/// Its session lives, so that it is the transaction that refuses it, and not the end of its session.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_worker_whose_session_lives_cannot_overwrite_a_result() -> TestResult {
+    let cluster = Cluster::start().await?;
+    let operator = cluster.service.client().await?;
+    let tasks = cluster.tasks().await?;
+    let _master = cluster.master("m1").await?;
+    let mut worker = cluster.worker("w1").await?;
+    let handle = tasks.submit("square", "5").await?;
+    let task = worker.hears("w1 begins", started).await?;
+    // Its handler returns, and the connection breaks over its commit. While it is away the task is taken from it and done by another.
+    worker.proxy.inject_partition(Fault::BeforeRequest(OpCode::Multi));
+    cluster.open(1);
+    eventually("w1 is about to commit", async || Ok(worker.proxy.is_armed()), |armed| !armed).await?;
+    let status = format!("{}/tasks/{task}/status", cluster.root);
+    let assignment = format!("{}/assign/w1/{task}", cluster.root);
+    let other =
+        operator.multi().delete(&assignment, Version::Any).create(&status, "done w2 25", CreateMode::Persistent);
+    other.commit().await?;
+    worker.proxy.heal();
+    let rejected = |event: &WorkerEvent| matches!(event, WorkerEvent::Rejected { .. }).then_some(());
+    worker.hears("w1 is rejected", rejected).await?;
+    assert_eq!(operator.get_data(&status).await?.0, "done w2 25");
+    assert_eq!(soon("the result", handle.into_future()).await??.worker, "w2");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn master_and_worker_die_together_and_nothing_is_lost() -> TestResult {
+    let cluster = Cluster::start().await?;
+    let tasks = cluster.tasks().await?;
+    let mut first_master = cluster.master_of_session("m1", SHORT_SESSION).await?;
+    assert_eq!(first_master.hears("m1 is elected", elected).await?, 1);
+    let mut second_master = cluster.master("m2").await?;
+    let mut first = cluster.worker_of_session("w1", SHORT_SESSION).await?;
+    let mut handles = Vec::new();
+    for number in 0..4 {
+        handles.push(tasks.submit("square", number.to_string()).await?);
+    }
+    first.hears("w1 begins", started).await?;
+    first_master.die();
+    first.die();
+    let _second = cluster.worker("w2").await?;
+    assert_eq!(second_master.hears("m2 is elected", elected).await?, 2);
+    cluster.open(10);
+    for (number, handle) in handles.into_iter().enumerate() {
+        let done = soon("every task is done", handle.into_future()).await??;
+        assert_eq!((done.worker.as_str(), done.decode(&Text)?), ("w2", (number * number).to_string()));
+    }
+    assert!(tasks.list().await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_was_replaced_assigns_nothing() -> TestResult {
+    let cluster = Cluster::start().await?;
+    let operator = cluster.service.client().await?;
+    let tasks = cluster.tasks().await?;
+    let mut master = cluster.master("m1").await?;
+    assert_eq!(master.hears("m1 is elected", elected).await?, 1);
+    // Another master has been elected, and gone, while this one looked away; and a znode of the same name and version stands there. All
+    // that tells them apart is the version of /assign.
+    operator.set_data(&format!("{}/assign", cluster.root), "another\n", Version::Any).await?;
+    let mut worker = cluster.worker("w1").await?;
+    let handle = tasks.submit("square", "2").await?;
+    master.hears("m1 notices", |event| matches!(event, MasterEvent::Deposed).then_some(())).await?;
+    assert_eq!(master.hears("m1 is elected again", elected).await?, 3);
+    worker.hears("w1 begins", started).await?;
+    cluster.open(1);
+    assert_eq!(handle.await?.output, "4");
+    assert_eq!(cluster.begun.load(Ordering::SeqCst), 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whichever_reply_is_lost_each_task_is_there_once_and_has_one_result() -> TestResult {
+    let cluster = Cluster::start().await?;
+    let mut master = cluster.master("m1").await?;
+    master.hears("m1 is elected", elected).await?;
+    let mut worker = cluster.worker("w1").await?;
+    worker.hears("w1 registers", |event| matches!(event, WorkerEvent::Registered).then_some(())).await?;
+    let proxy = Proxy::start(cluster.service.hosts()).await?;
+    let client = Client::builder().hosts(proxy.hosts()).session_timeout(LONG_SESSION).connect().await?;
+    let tasks = TaskClient::on(&client).root(&cluster.root);
+    for (round, fault) in [Fault::BeforeReply as fn(OpCode) -> Fault, Fault::BeforeRequest].into_iter().enumerate() {
+        // Of submit, of assign, of finish, of collect.
+        proxy.inject(fault(OpCode::Create2));
+        master.proxy.inject(fault(OpCode::Multi));
+        let handle = soon("submit", tasks.submit("square", "7")).await??;
+        assert!(!proxy.is_armed(), "submit's create was not lost");
+        let task = worker.hears("w1 begins", started).await?;
+        assert!(!master.proxy.is_armed(), "the assignment was not lost");
+        assert_eq!(handle.name(), task);
+        assert_eq!(tasks.list().await?.len(), 1);
+        worker.proxy.inject(fault(OpCode::Multi));
+        proxy.inject(fault(OpCode::Multi));
+        cluster.open(1);
+        let done = soon("the result", handle.into_future()).await??;
+        assert_eq!(done.output, "49");
+        assert!(!proxy.is_armed() && !worker.proxy.is_armed(), "collect and finish were not lost");
+        let fate = worker.hears("w1 knows what became of it", |event| match event {
+            WorkerEvent::Committed { .. } => Some(true),
+            // Its client may have collected the task before the worker could look.
+            WorkerEvent::Uncertain { .. } => Some(false),
+            _ => None,
+        });
+        assert!(fate.await? || round == 0);
+        assert!(tasks.list().await?.is_empty());
+        assert_eq!(cluster.begun.load(Ordering::SeqCst), round + 1);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_wait_for_free_slots_and_for_workers_of_their_kind() -> TestResult {
+    let cluster = Cluster::start().await?;
+    let tasks = cluster.tasks().await?;
+    let _master = cluster.master("m1").await?;
+    let odd = tasks.submit("unheard-of", "").await?;
+    let _worker = cluster.worker("w1").await?;
+    let handles = [tasks.submit("square", "1").await?, tasks.submit("square", "2").await?];
+    let list = || tasks.list();
+    eventually(
+        "one is assigned",
+        async || Ok(list().await?),
+        |list| list.iter().filter(|(_, status)| matches!(status, TaskStatus::Assigned { .. })).count() == 1,
+    )
+    .await?;
+    cluster.open(2);
+    for handle in handles {
+        soon("a square", handle.into_future()).await??;
+    }
+    assert_eq!(tasks.list().await?, [(odd.name().to_owned(), TaskStatus::Waiting)]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stopped_member_leaves_neither_znode_nor_watch() -> TestResult {
+    let cluster = Cluster::start().await?;
+    let before = cluster.service.watches().await?;
+    let mut master = cluster.master("m1").await?;
+    master.hears("m1 is elected", elected).await?;
+    let standby = cluster.master("m2").await?;
+    let mut worker = cluster.worker("w1").await?;
+    master.hears("m1 sees w1", |event| matches!(event, MasterEvent::WorkerJoined { .. }).then_some(())).await?;
+    worker.hears("w1 registers", |event| matches!(event, WorkerEvent::Registered).then_some(())).await?;
+    for run in [&master.run, &standby.run, &worker.run] {
+        run.abort();
+    }
+    eventually("no watches", || cluster.service.watches(), |watches| *watches == before).await?;
+    eventually("no worker", || cluster.children("workers"), Vec::is_empty).await?;
+    eventually("no master", || cluster.children(""), |names| !names.iter().any(|name| name == "master")).await?;
+    Ok(())
+}
