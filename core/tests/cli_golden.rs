@@ -3,7 +3,7 @@
 //! Each file of `tests/cmd` is a transcript: `$ menagerie …` runs the program, `< …` lines are its standard input, and what follows is
 //! what it prints, as a terminal would show it, and `? code` unless it exits with 0. `MENAGERIE_UPDATE=1` writes the
 //! transcripts anew. Transcripts named `session_…` get a server of their own, and `$SERVER` in them is its address.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 use std::fmt::Write as _;
 use std::fs;

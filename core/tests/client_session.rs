@@ -1,5 +1,6 @@
 //! The client against a scripted server: a listener on the loopback interface that accepts, answers, lies and hangs up exactly as
 //! the test says. What the session machine decides is tested beside it, in virtual time; here the task, its sockets and its handles are.
+#![allow(clippy::disallowed_methods, reason = "a test starts tasks and threads as an application does")]
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -2,6 +2,7 @@
 //! Stat, finds every digest right, and what it writes then is read by us again. Skipped where it is not installed.
 #![cfg(feature = "replica")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a test reads and writes files, and waits")]
 
 mod storage_support;
 

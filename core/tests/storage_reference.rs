@@ -2,6 +2,7 @@
 //! read by the reference server itself where it is installed.
 #![cfg(feature = "replica")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "a test reads and writes files, and waits")]
 
 mod storage_support;
 

@@ -115,6 +115,7 @@ impl Janitor {
 
 fn spawn() -> mpsc::UnboundedSender<Order> {
     let (sender, orders) = mpsc::unbounded_channel();
+    #[expect(clippy::disallowed_methods, reason = "its owner is the session: it ends with the last client")]
     tokio::spawn(work(orders));
     sender
 }

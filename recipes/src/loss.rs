@@ -147,6 +147,7 @@ impl Oversight {
     /// Starts to watch over a hold, inside a runtime. The task ends with the hold.
     pub(crate) fn start(client: &Client, gone: Gone, policy: LossPolicy) -> Self {
         let verdict = Verdict(Arc::new(watch::Sender::new(None)));
+        #[expect(clippy::disallowed_methods, reason = "its owner is the hold: it ends with it")]
         tokio::spawn(monitor(client.downgrade(), client.states(), gone, policy, verdict.clone()));
         Oversight(verdict)
     }

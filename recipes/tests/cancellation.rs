@@ -2,6 +2,7 @@
 //! (issue 1, Show 6; recipes §6, scenarios 1, 2 and 4).
 //!
 //! The sweep polls the future n times and drops it, for n = 1, 2, 3… until it completes or has nothing more to do.
+#![allow(clippy::disallowed_methods, reason = "a test starts tasks and threads as an application does")]
 
 mod support;
 

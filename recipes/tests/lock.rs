@@ -1,4 +1,5 @@
 //! What `Lock` promises, one test per promise (recipes §4.1 and §6).
+#![allow(clippy::disallowed_methods, reason = "a test starts tasks and threads as an application does")]
 
 mod support;
 

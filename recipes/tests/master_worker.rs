@@ -1,5 +1,6 @@
 //! What the master–worker flow promises: each task has exactly one result, whoever dies when and whichever reply is lost
 //! (recipes §6, scenario 24; §7.3).
+#![allow(clippy::disallowed_methods, reason = "a test starts tasks and threads as an application does")]
 
 mod support;
 

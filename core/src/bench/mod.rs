@@ -2,6 +2,7 @@
 //! waited, and what it cost the server.
 //!
 //! Works against any server of the protocol since 3.5. Knows the client and nothing of servers, but what the system says of a process.
+#![expect(clippy::disallowed_methods, reason = "a measurement reads the clock, and what the system says of a process")]
 
 mod fill;
 mod load;

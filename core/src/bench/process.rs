@@ -33,7 +33,6 @@ impl Process {
     ///
     /// # Errors
     /// There is no such process, or no `/proc`.
-    #[allow(clippy::disallowed_methods, reason = "/proc is no disk")]
     pub(super) fn usage(self) -> io::Result<Usage> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid))?;
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;

@@ -116,6 +116,7 @@ impl ClientBuilder {
     pub fn connect_lazily(self) -> Result<Client, Error> {
         let (hosts, chroot) = hosts::parse(&self.hosts)?;
         let runtime = tokio::runtime::Handle::try_current().map_err(Error::invalid)?;
+        #[expect(clippy::disallowed_methods, reason = "where no seed is given, this is the one place that draws it")]
         let seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
         let config = Config {
             hosts: Hosts::new(hosts, seed),
