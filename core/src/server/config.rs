@@ -64,16 +64,10 @@ pub struct ServerConfig {
     pub super_digest: Option<String>,
     /// `skipACL`: permit everything to everybody.
     pub skip_acl: bool,
-    /// `enforceQuota`: refuse what exceeds a hard quota.
-    pub enforce_quota: bool,
     /// `extendedTypesEnabled`: znodes with a time to live.
     pub extended_types_enabled: bool,
     /// `znode.container.checkIntervalMs`, in milliseconds: how often empty containers and expired TTL nodes are looked for.
     pub container_check_interval_ms: u32,
-    /// `znode.container.maxPerMinute`: how many of them are deleted in a minute, at most.
-    pub container_max_per_minute: u32,
-    /// `znode.container.maxNeverUsedIntervalMs`, in milliseconds after which a container that never had a child goes. 0: it stays.
-    pub container_max_never_used_ms: u64,
     /// `readonlymode.enabled`: serve reads without a quorum.
     pub read_only_mode_enabled: bool,
     /// `reconfigEnabled`: members may be changed while the ensemble runs.
@@ -125,11 +119,8 @@ impl Default for ServerConfig {
             digest_enabled: true,
             super_digest: None,
             skip_acl: false,
-            enforce_quota: false,
             extended_types_enabled: false,
             container_check_interval_ms: 60_000,
-            container_max_per_minute: 10_000,
-            container_max_never_used_ms: 0,
             read_only_mode_enabled: false,
             reconfig_enabled: false,
             standalone_enabled: true,

@@ -64,7 +64,6 @@ const ACTED_ON: &[(&str, Set)] = &[
     ("forceSync", |d, v| put(&mut d.config.force_sync, v.yes_no())),
     ("4lw.commands.whitelist", |d, v| put(&mut d.config.four_letter_words, Ok(FourLetterWords::parse(v.0)))),
     ("skipACL", |d, v| put(&mut d.config.skip_acl, v.yes_no())),
-    ("enforceQuota", |d, v| put(&mut d.config.enforce_quota, v.boolean())),
     ("extendedTypesEnabled", |d, v| put(&mut d.config.extended_types_enabled, v.boolean())),
     ("digest.enabled", |d, v| put(&mut d.config.digest_enabled, v.boolean())),
     ("snapshot.trust.empty", |d, v| put(&mut d.config.snapshot_trust_empty, v.boolean())),
@@ -73,10 +72,6 @@ const ACTED_ON: &[(&str, Set)] = &[
     ("jute.maxbuffer", |d, v| put(&mut d.config.jute_maxbuffer, v.int(1024, MAX_INT).map(|bytes| bytes as usize))),
     ("readonlymode.enabled", |d, v| put(&mut d.config.read_only_mode_enabled, v.boolean())),
     ("znode.container.checkIntervalMs", |d, v| put(&mut d.config.container_check_interval_ms, v.int(1, MAX_INT))),
-    ("znode.container.maxPerMinute", |d, v| put(&mut d.config.container_max_per_minute, v.int(1, MAX_INT))),
-    ("znode.container.maxNeverUsedIntervalMs", |d, v| {
-        put(&mut d.config.container_max_never_used_ms, v.int(0, i64::MAX).map(i64::cast_unsigned))
-    }),
 ];
 
 /// What a key that is not acted on may hold, so that a slip is found before the day on which it matters.
@@ -115,13 +110,13 @@ const NOTED: &[(&[&str], Kind, &str)] = &[
     (&["flushDelay", "maxWriteQueuePollTime", "maxBatchSize"], Kind::AtLeast(0), GROUP_COMMIT),
     (&["txnLogSizeLimitInKb", "largeRequestThreshold", "connection_throttle_freeze_time"], Kind::AtLeast(-1), NOT_YET),
     (&["secureClientPort", "request_throttle_max_requests", "request_throttle_stall_time", "throttled_op_wait_time",
-        "largeRequestMaxBytes", "connection_throttle_tokens", "connection_throttle_fill_time", "connection_throttle_fill_count",
+        "largeRequestMaxBytes", "znode.container.maxPerMinute", "znode.container.maxNeverUsedIntervalMs", "connection_throttle_tokens", "connection_throttle_fill_time", "connection_throttle_fill_count",
         "connection_throttle_global_session_weight", "connection_throttle_local_session_weight",
         "connection_throttle_renew_session_weight", "zookeeper.jute.maxbuffer.extrasize", "admin.serverPort",
         "admin.idleTimeout"], Kind::AtLeast(0), NOT_YET),
     (&["connection_throttle_drop_increase", "connection_throttle_drop_decrease", "connection_throttle_decrease_ratio"],
         Kind::Decimal, NOT_YET),
-    (&["localSessionsEnabled", "localSessionsUpgradingEnabled", "clientTcpKeepAlive", "enableEagerACLCheck",
+    (&["localSessionsEnabled", "localSessionsUpgradingEnabled", "clientTcpKeepAlive", "enableEagerACLCheck", "enforceQuota",
         "emulate353TTLNodes", "closeSessionTxn.enabled", "serializeLastProcessedZxid.enabled", "datadir.autocreate",
         "db.autocreate", "request_throttle_drop_stale", "request_stale_connection_check", "request_stale_latency_check",
         "connection_throttle_weight_enabled", "audit.enable", "DigestAuthenticationProvider.enabled", "allowSaslFailedClients",

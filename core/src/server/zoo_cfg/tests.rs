@@ -63,7 +63,6 @@ fn every_key_sets_its_own_field() {
         ("forceSync=no", |c| c.force_sync = false),
         ("4lw.commands.whitelist=stat, ruok", |c| c.four_letter_words = FourLetterWords::parse("stat,ruok")),
         ("skipACL=yes", |c| c.skip_acl = true),
-        ("enforceQuota=true", |c| c.enforce_quota = true),
         ("extendedTypesEnabled=true", |c| c.extended_types_enabled = true),
         ("digest.enabled=false", |c| c.digest_enabled = false),
         ("snapshot.trust.empty=true", |c| c.snapshot_trust_empty = true),
@@ -74,8 +73,6 @@ fn every_key_sets_its_own_field() {
         ("jute.maxbuffer=0x400000", |c| c.jute_maxbuffer = 4 << 20),
         ("readonlymode.enabled=true", |c| c.read_only_mode_enabled = true),
         ("znode.container.checkIntervalMs=10", |c| c.container_check_interval_ms = 10),
-        ("znode.container.maxPerMinute=11", |c| c.container_max_per_minute = 11),
-        ("znode.container.maxNeverUsedIntervalMs=300000", |c| c.container_max_never_used_ms = 300_000),
     ];
     let blank = read_text("dataDir=/d").unwrap();
     for (text, change) in table {
