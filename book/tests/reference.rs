@@ -165,7 +165,6 @@ fn sample(key: &str) -> &'static str {
         "electionAlg" => "3",
         "DigestAuthenticationProvider.superDigest" => "super:digest",
         "digest.enabled"
-        | "enforceQuota"
         | "extendedTypesEnabled"
         | "snapshot.trust.empty"
         | "standaloneEnabled"
