@@ -5,7 +5,7 @@
 //! `cargo run -p menagerie-examples --bin master_worker`; or each role as a process of its own:
 //! `master_worker master|worker|submit|status --connect HOSTS`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,11 +17,13 @@ use menagerie_core::client::Client;
 use menagerie_core::embedded::Server;
 use menagerie_recipes::codec::Text;
 use menagerie_recipes::master_worker::{
-    Handler, LeastLoaded, Master, MasterEvent, Task, TaskClient, TaskFailure, Worker, WorkerEvent,
+    Completed, Handler, LeastLoaded, Master, MasterEvent, Task, TaskClient, TaskFailure, Worker, WorkerEvent,
 };
 use tokio::runtime::{Builder, Runtime};
 
 const TASKS: u64 = 24;
+/// Short, so that the server soon gives up those who were killed; long enough for a slow machine not to kill the others.
+const MEMBER_TIMEOUT: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_mins(2);
 
 #[derive(Parser)]
@@ -30,6 +32,9 @@ struct Cli {
     /// The servers, as host:port,host:port
     #[arg(long, global = true, env = "MENAGERIE_CONNECT", default_value = "127.0.0.1:2181")]
     connect: String,
+    /// How long the servers wait before they give up a member that is not heard of
+    #[arg(long, global = true, value_name = "MS", default_value_t = 6000)]
+    session_timeout_ms: u64,
     #[command(subcommand)]
     role: Option<Role>,
 }
@@ -39,11 +44,23 @@ enum Role {
     /// Run the whole story in this process
     Demo,
     /// Run for master
-    Master { name: String },
+    Master {
+        /// What it is called; `master-` and the process's number by default
+        #[arg(long)]
+        name: Option<String>,
+    },
     /// Do tasks
-    Worker { name: String },
+    Worker {
+        /// What it is called; `worker-` and the process's number by default
+        #[arg(long)]
+        name: Option<String>,
+    },
     /// Hand in numbers to be squared, and wait for the results
-    Submit { numbers: Vec<u64> },
+    Submit {
+        /// The numbers
+        #[arg(default_values_t = 1..=10u64)]
+        numbers: Vec<u64>,
+    },
     /// Show where every task stands
     Status,
 }
@@ -66,30 +83,41 @@ fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<bool, Box<dyn Error>> {
     let Some(role) = cli.role else { return demo().await };
+    let connect = || connect(&cli.connect, Duration::from_millis(cli.session_timeout_ms));
+    let name = |given: Option<String>, role| given.unwrap_or_else(|| format!("{role}-{}", std::process::id()));
     match role {
         Role::Demo => return demo().await,
-        Role::Master { name } => {
-            let client = Client::connect(&cli.connect).await?;
-            master(&client, &name, Ledger::default()).run().await?;
+        Role::Master { name: given } => {
+            master(&connect().await?, &name(given, "master"), Ledger::default()).run().await?;
         }
-        Role::Worker { name } => {
-            let client = Client::connect(&cli.connect).await?;
-            worker(&client, &name, Ledger::default()).run().await?;
+        Role::Worker { name: given } => {
+            worker(&connect().await?, &name(given, "worker"), Ledger::default()).run().await?;
         }
         Role::Submit { numbers } => {
-            let tasks = TaskClient::on(&Client::connect(&cli.connect).await?);
+            let client = connect().await?;
+            let tasks = TaskClient::on(&client);
+            let mut handles = Vec::new();
             for number in numbers {
-                let done = tasks.submit("square", number.to_string()).await?.await?;
+                handles.push((number, tasks.submit("square", number.to_string()).await?));
+            }
+            println!("{} tasks are handed in", handles.len());
+            for (number, handle) in handles {
+                let done = handle.await?;
                 println!("{number}² = {} ({} by {})", String::from_utf8_lossy(&done.output), done.task, done.worker);
             }
+            client.close().await?;
         }
         Role::Status => {
-            for (task, status) in TaskClient::on(&Client::connect(&cli.connect).await?).list().await? {
+            for (task, status) in TaskClient::on(&connect().await?).list().await? {
                 println!("{task}: {status:?}");
             }
         }
     }
     Ok(true)
+}
+
+async fn connect(hosts: &str, session_timeout: Duration) -> Result<Client, menagerie_core::client::Error> {
+    Client::builder().hosts(hosts).session_timeout(session_timeout).connect().await
 }
 
 /// What the cluster's members told: who is master, who began which task, and whose result stands.
@@ -113,11 +141,13 @@ fn master(client: &Client, name: &str, ledger: Ledger) -> Master {
     let me = name.to_owned();
     Master::on(client).name(name).strategy(LeastLoaded).on_event(move |event| match event {
         MasterEvent::Elected { epoch } => {
-            println!("  {me} is the master now (the {epoch}. one)");
+            println!("  {me} is the master now (epoch {epoch})");
             ledger.with(|told| told.master = Some(me.clone()));
         }
         MasterEvent::WorkerLeft { worker, orphans } => println!("  {me}: {worker} is gone and left {orphans} task(s)"),
         MasterEvent::Reassigned { task, from, to } => println!("  {me}: {task} goes from {from} to {to}"),
+        MasterEvent::WorkerJoined { worker } => println!("  {me}: {worker} is here"),
+        MasterEvent::Deposed => println!("  {me} is no longer the master"),
         _ => {}
     })
 }
@@ -125,6 +155,7 @@ fn master(client: &Client, name: &str, ledger: Ledger) -> Master {
 fn worker(client: &Client, name: &str, ledger: Ledger) -> Worker {
     let me = name.to_owned();
     Worker::on(client).name(name).handler("square", Square).on_event(move |event| match event {
+        WorkerEvent::Registered => println!("  {me} is registered"),
         WorkerEvent::Started { task, .. } => ledger.with(|told| told.begun.entry(task).or_default().push(me.clone())),
         WorkerEvent::Committed { task, .. } => {
             println!("  {me} has done {task}");
@@ -150,16 +181,19 @@ impl Handler for Square {
 struct Member(Runtime);
 
 impl Member {
-    fn start<F>(hosts: &str, role: impl FnOnce(Client) -> F + Send + 'static) -> Result<Self, Box<dyn Error>>
+    /// Runs `role` on a session of its own, and on a new one whenever that ends: on a slow machine one may expire that nobody killed.
+    fn start<F>(hosts: &str, role: impl Fn(Client) -> F + Send + Sync + 'static) -> Result<Self, Box<dyn Error>>
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let hosts = hosts.to_owned();
         runtime.spawn(async move {
-            match Client::builder().hosts(&hosts).session_timeout(Duration::from_millis(600)).connect().await {
-                Ok(client) => role(client).await,
-                Err(error) => eprintln!("a member cannot connect: {error}"),
+            loop {
+                match connect(&hosts, MEMBER_TIMEOUT).await {
+                    Ok(client) => role(client).await,
+                    Err(error) => eprintln!("a member cannot connect: {error}"),
+                }
             }
         });
         Ok(Member(runtime))
@@ -178,18 +212,24 @@ async fn demo() -> Result<bool, Box<dyn Error>> {
     let mut masters = BTreeMap::new();
     for name in ["master1", "master2"] {
         let ledger = ledger.clone();
-        let run = move |client: Client| async move {
-            let Err(error) = master(&client, name, ledger).run().await;
-            println!("  {name} stops: {error}");
+        let run = move |client: Client| {
+            let master = master(&client, name, ledger.clone());
+            async move {
+                let Err(error) = master.run().await;
+                println!("  {name} stops: {error}");
+            }
         };
         masters.insert(name.to_owned(), Member::start(&hosts, run)?);
     }
     let mut workers = BTreeMap::new();
     for name in ["worker1", "worker2", "worker3"] {
         let ledger = ledger.clone();
-        let run = move |client: Client| async move {
-            let Err(error) = worker(&client, name, ledger).run().await;
-            println!("  {name} stops: {error}");
+        let run = move |client: Client| {
+            let worker = worker(&client, name, ledger.clone());
+            async move {
+                let Err(error) = worker.run().await;
+                println!("  {name} stops: {error}");
+            }
         };
         workers.insert(name.to_owned(), Member::start(&hosts, run)?);
     }
@@ -227,29 +267,40 @@ async fn story(
     }
     let mut rows = Vec::new();
     for (number, handle) in handles {
-        let done = handle.await?;
-        rows.push((number, done));
+        rows.push((number, handle.await?));
     }
-    println!("\n{:<18}{:>4}  {:>6}  {:<9}{:>6}{:>10}", "task", "n", "n²", "done by", "begun", "committed");
-    let mut right = true;
-    for (number, done) in &rows {
+    let left = tasks.list().await?.len();
+    if left > 0 {
+        println!("{left} tasks are left, which nobody handed in");
+    }
+    Ok(table(&rows, ledger, &busy) && left == 0)
+}
+
+/// Prints what became of each task, and returns whether each was done exactly once: one result, the right one, and no two workers who say
+/// that theirs counts.
+fn table(rows: &[(u64, Completed)], ledger: &Ledger, killed: &str) -> bool {
+    println!("\n{:<18}{:>4}  {:>6}  {:<9}{:>6}{:>9}", "task", "n", "n²", "done by", "begun", "results");
+    let (mut begun_in_all, mut right) = (0, true);
+    for (number, done) in rows {
         let output = String::from_utf8_lossy(&done.output);
         let (begun, committed) = ledger.with(|told| {
-            let of = |map: &BTreeMap<String, Vec<String>>| map.get(&done.task).map_or(0, Vec::len);
-            (of(&told.begun), of(&told.committed))
+            let of = |map: &BTreeMap<String, Vec<String>>| map.get(&done.task).cloned().unwrap_or_default();
+            (of(&told.begun).len(), of(&told.committed))
         });
-        // A worker that was killed between its commit and its own account of it has told nobody: one result all the same.
-        right &= output == (number * number).to_string() && committed <= 1;
-        println!("{:<18}{number:>4}  {output:>6}  {:<9}{begun:>6}{committed:>10}", done.task, done.worker);
+        // Whoever is killed between its commit and its own account of it tells nobody.
+        let is_once = committed == [done.worker.clone()] || (committed.is_empty() && done.worker == killed);
+        right &= is_once && begun >= 1 && output == (number * number).to_string();
+        begun_in_all += begun;
+        println!("{:<18}{number:>4}  {output:>6}  {:<9}{begun:>6}{:>9}", done.task, done.worker, usize::from(is_once));
     }
-    let names: std::collections::BTreeSet<&str> = rows.iter().map(|(_, done)| done.task.as_str()).collect();
-    let left = tasks.list().await?.len();
-    right &= names.len() as u64 == TASKS && left == 0;
+    let names: BTreeSet<&str> = rows.iter().map(|(_, done)| done.task.as_str()).collect();
+    right &= names.len() as u64 == TASKS;
+    println!("\n{TASKS} tasks, begun {begun_in_all} times, {} results", names.len());
     println!(
-        "\n{}",
+        "{}",
         if right { "every task was done exactly once" } else { "WRONG: not every task was done exactly once" }
     );
-    Ok(right)
+    right
 }
 
 /// A worker that has begun a task and has not finished it.
