@@ -175,7 +175,8 @@ struct Replay {
     changes: Vec<Change>,
     /// The snapshot's digest, until replay comes to it.
     expected: Option<SnapshotDigest>,
-    /// Whether the tree is exactly some server's: not before a fuzzy snapshot's own transactions are replayed.
+    /// Whether the tree is exactly some server's: not before a fuzzy snapshot's own transactions are replayed. A snapshot
+    /// of zxid 0 without a digest holds no transaction at all; with one it was still written when the first ones came.
     is_exact: bool,
     digests: DigestReport,
 }
@@ -183,7 +184,7 @@ struct Replay {
 impl Replay {
     fn new(image: Image) -> Self {
         let mut replay = Replay {
-            is_exact: image.tree.last_zxid() == Zxid::ZERO,
+            is_exact: image.tree.last_zxid() == Zxid::ZERO && image.digest.is_none(),
             tree: image.tree,
             sessions: image.sessions,
             txns: 0,
