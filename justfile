@@ -29,7 +29,7 @@ side-by-side *arguments:
 demo:
     cargo run -p menagerie-examples --bin master_worker
 
-# The book, as HTML in book/book (needs mdbook).
+# The book, as HTML in target/book (needs mdbook).
 book:
     mdbook build book
 
