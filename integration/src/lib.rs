@@ -10,7 +10,7 @@
 //! | [`server`] | a server on a free port: start, kill, start again, as either software |
 //! | [`software`] | which server: ours, or the reference |
 //! | [`ours`] | finds (builds) the `menagerie` binary |
-//! | [`reference`] | the reference server's jars, its Java shell and its C shell |
+//! | [`reference`](mod@reference) | the reference server's jars, its Java shell and its C shell |
 //! | [`requirement`] | tests that need something that may be absent: skipped, or an error |
 //! | [`port`], [`four_letter`], [`raw`] | free ports, four-letter words, hand-made frames |
 //! | [`walk`] | the whole tree of a server as a comparable value |

@@ -17,6 +17,7 @@ pub struct Options {
     pub workload: Option<Workload>,
 
     /// The servers: host:port[,host:port…][/chroot]
+    #[allow(rustdoc::broken_intra_doc_links, reason = "the brackets are for the reader of --help")]
     #[arg(
         long,
         value_name = "HOSTS",

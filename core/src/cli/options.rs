@@ -11,6 +11,7 @@ use crate::client::Client;
 #[command(after_long_help = after_help())]
 pub struct Options {
     /// The servers, and below which path to work: host:port[,host:port…][/chroot]
+    #[allow(rustdoc::broken_intra_doc_links, reason = "the brackets are for the reader of --help")]
     #[arg(
         long,
         value_name = "HOSTS",

@@ -1,6 +1,6 @@
 //! What a server is told before it starts: [`ServerConfig`], its defaults, and the errors of reading one.
 //!
-//! Knows no file syntax (that is [`zoo_cfg`](super::zoo_cfg)) and starts nothing.
+//! Knows no file syntax (that is [`super::zoo_cfg`]) and starts nothing.
 
 use std::fmt;
 use std::io;

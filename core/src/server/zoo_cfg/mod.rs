@@ -1,6 +1,6 @@
 //! Reads `zoo.cfg`, the reference's configuration file, into a [`ServerConfig`] (protocol §4).
 //!
-//! The file's syntax is [`properties`](super::properties), its vocabulary is `keys`, and what the values mean together is
+//! The file's syntax is [`super::properties`], its vocabulary is `keys`, and what the values mean together is
 //! `finish`. This file alone touches the disk. It starts nothing and creates nothing.
 
 mod finish;

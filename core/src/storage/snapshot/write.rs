@@ -86,7 +86,7 @@ pub fn write(
 }
 
 /// Writes what a leader sends a learner that is too far behind: the same sessions and nodes, without header, checksums and
-/// digest (protocol §5.5). For the arguments see [`write`].
+/// digest (protocol §5.5). For the arguments see [`write()`].
 ///
 /// # Errors
 /// [`Error::Io`] of `out`, [`Error::TreeReplaced`].
