@@ -21,7 +21,31 @@ fn the_distributed_lock_is_taken_and_released() {
     let output = Command::new(env!("CARGO_BIN_EXE_distributed_lock")).env_remove("MENAGERIE_CONNECT").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(text.contains("the work is done") && text.contains("/lock is free again"), "{text}");
+    assert!(text.contains("has done its work") && text.contains("has released /lock"), "{text}");
+}
+
+#[test]
+fn processes_take_turns_with_the_distributed_lock() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(Server::start()).unwrap();
+    let processes: Vec<_> = (0..3)
+        .map(|_| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_distributed_lock"));
+            command.env("MENAGERIE_CONNECT", server.connect_string()).stdout(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    let mut tokens = Vec::new();
+    for process in processes {
+        let output = process.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("has done its work"), "{text}");
+        let token = text.lines().next().and_then(|line| line.rsplit(' ').next()).unwrap();
+        tokens.push(token.parse::<i64>().unwrap());
+    }
+    tokens.sort_unstable();
+    tokens.dedup();
+    assert_eq!(tokens.len(), 3, "each has its own token");
+    runtime.block_on(server.stop());
 }
 
 /// A role of the example as a process, killed when dropped.

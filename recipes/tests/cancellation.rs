@@ -147,7 +147,9 @@ async fn drop_after(
     let watches_left = || service.watches();
     eventually(&format!("watches {what}"), watches_left, |left| *left == watches).await?;
     // The session lives: it was cleaned up by hand, not by its end.
-    client.exists("/").await?;
+    while let Err(error) = client.exists("/").await {
+        assert!(error.is_connection_loss(), "{what}: {error}");
+    }
     drop(guard);
     Ok(is_end)
 }
