@@ -155,6 +155,24 @@ async fn no_reply_shows_a_change_before_its_event() {
     server.stop().await;
 }
 
+/// Protocol §2.3: an unknown op is answered by UNIMPLEMENTED and the connection closed, but in its turn (§2.15, 1).
+#[tokio::test]
+async fn an_unknown_request_does_not_overtake_the_replies_before_it() {
+    let server = Server::start().await.unwrap();
+    let mut wire = Wire::open(&server).await;
+    wire.send(&[create(1, "/a", 0), get(2, "/a", false), request(3, OpCode::CreateSession, &0), create(4, "/b", 0)])
+        .await;
+    for expected in [(1, 0), (2, 0), (3, ErrorCode::Unimplemented.code())] {
+        let (header, _) = wire.reply().await;
+        assert_eq!((header.xid, header.err), expected);
+    }
+    assert_eq!(wire.next().await, None);
+    let mut wire = Wire::open(&server).await;
+    wire.send(&[get(1, "/b", false)]).await;
+    assert_eq!(wire.reply().await.0.err, ErrorCode::NoNode.code(), "nothing behind it was done");
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();

@@ -67,6 +67,8 @@ pub struct Config {
     pub digest_enabled: bool,
     /// Whether TTL znodes can be created.
     pub extended_types_enabled: bool,
+    /// Whether members may be changed. Standalone there are none to change: it decides which error a request gets.
+    pub reconfig_enabled: bool,
     /// The largest transaction in bytes: what a log can be read back with (protocol §1, `jute.maxbuffer` + extrasize).
     pub max_txn_bytes: usize,
     /// How often containers and TTL znodes are looked for, in milliseconds.

@@ -24,6 +24,7 @@ impl Replica {
         match op {
             OpCode::Sync => self.sync(request),
             OpCode::CloseSession => self.propose_close(now, session, xid, origin),
+            OpCode::Reconfig if self.config.reconfig_enabled => self.reply_error(request, ErrorCode::Unimplemented),
             OpCode::Reconfig => self.reply_error(request, ErrorCode::ReconfigDisabled),
             _ => {
                 let txn = self.prepare(now, request);

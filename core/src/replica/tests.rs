@@ -50,6 +50,7 @@ impl Member {
             max_session_timeout_ms: 40_000,
             digest_enabled: true,
             extended_types_enabled: true,
+            reconfig_enabled: false,
             max_txn_bytes: 1 << 20,
             container_check_interval_ms: 60_000,
             auth: AuthConfig::default(),
@@ -332,4 +333,15 @@ fn set_data_answers_with_the_new_stat() {
     let stat = StatResponse::from_bytes(&body).unwrap().stat;
     assert_eq!((stat.version, stat.mzxid, stat.mtime, stat.data_length), (1, header.zxid, 2_000, 4));
     assert_eq!(err(&member.call(session, OpCode::SetData, &set)), ErrorCode::BadVersion);
+}
+
+/// Protocol §4.4, 1: which of the two errors a standalone server gives is the configuration's to say.
+#[test]
+fn a_reconfig_is_refused_by_what_the_configuration_says() {
+    for (enabled, expected) in [(false, ErrorCode::ReconfigDisabled), (true, ErrorCode::Unimplemented)] {
+        let mut member = Member::new();
+        member.replica.config.reconfig_enabled = enabled;
+        let session = member.connect(CONN, 0, None).session_id;
+        assert_eq!(err(&member.call(session, OpCode::Reconfig, &0)), expected);
+    }
 }

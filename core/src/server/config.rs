@@ -20,7 +20,8 @@ pub struct ServerConfig {
     pub data_dir: PathBuf,
     /// `dataLogDir`: holds `version-2/` with the transaction log; the same as `data_dir` unless told otherwise.
     pub data_log_dir: PathBuf,
-    /// `clientPort`, `clientPortAddress`: where plain clients connect. `None`: no such listener. Port 0: any free port.
+    /// `clientPort`, `clientPortAddress`: where plain clients connect. `None`: it was not given, and the server does not
+    /// start. Port 0: any free port.
     pub client_address: Option<SocketAddr>,
     /// `clientPortListenBacklog`: connections that may wait to be accepted. `None`: the default of the system.
     pub client_port_listen_backlog: Option<u32>,
@@ -267,6 +268,9 @@ pub enum ConfigError {
         /// The keys, their values, and what to change.
         what: String,
     },
+    /// Nobody could connect.
+    #[error("clientPort is not set, so no client could connect: add a line such as clientPort=2181")]
+    NoClientPort,
     /// Valid, and not implemented.
     #[error("not yet: {0}")]
     NotYet(String),

@@ -41,6 +41,8 @@ enum InLine {
     Read { xid: i32, op: OpCode, body: Bytes },
     /// Here, behind a read that is behind a write.
     Held { xid: i32, op: OpCode, body: Bytes },
+    /// An operation there is none of: refused in its turn, and nothing behind it is done.
+    Unknown { xid: i32 },
 }
 
 /// A connection with an open session.
@@ -67,8 +69,9 @@ impl Connection {
     /// Serves until the client or the server closes the connection. The reply of what is in flight may be lost then.
     pub(super) async fn run(mut self, stream: &mut TcpStream, outgoing: &mut mpsc::UnboundedReceiver<Outgoing>) {
         let cancel = self.handle.cancel.clone();
+        let mut first = None;
         loop {
-            self.turn(outgoing);
+            self.turn(first.take(), outgoing);
             let unfinished = self.is_full();
             if !self.out.is_empty() {
                 let written = tokio::select! {
@@ -94,11 +97,7 @@ impl Connection {
                 biased;
                 () = cancel.cancelled() => return,
                 message = outgoing.recv() => match message {
-                    Some(message) => {
-                        let shared = Arc::clone(&self.context.shared);
-                        let tree = shared.tree();
-                        self.absorb(&tree, message);
-                    }
+                    Some(message) => first = Some(message),
                     None => return,
                 },
                 ready = stream.readable(), if !paused => {
@@ -120,20 +119,24 @@ impl Connection {
         }
     }
 
-    /// One turn: events and replies that wait, then the requests that are here. The tree is locked once, before the
-    /// queue is emptied: no event of a change can be left behind a reply that shows the change.
-    fn turn(&mut self, outgoing: &mut mpsc::UnboundedReceiver<Outgoing>) {
-        if self.input.len() < 4 && outgoing.is_empty() && self.line.is_empty() {
+    /// One turn: the events and replies that wait, `first` before those in the queue, then the reads in line, then the
+    /// requests that are here. The tree is locked once, before the queue is emptied, and nothing is read before it is empty:
+    /// no event of a change can be left behind a reply that shows the change.
+    fn turn(&mut self, first: Option<Outgoing>, outgoing: &mut mpsc::UnboundedReceiver<Outgoing>) {
+        if first.is_none() && self.input.len() < 4 && outgoing.is_empty() && self.line.is_empty() {
             return;
         }
         let shared = Arc::clone(&self.context.shared);
         let tree = shared.tree();
-        self.serve_line(&tree);
+        if let Some(message) = first {
+            self.absorb(message);
+        }
         while !self.is_full()
             && let Ok(message) = outgoing.try_recv()
         {
-            self.absorb(&tree, message);
+            self.absorb(message);
         }
+        self.serve_line(&tree);
         let mut requests = 0;
         while !self.closing && !self.is_full() && !self.is_paused() {
             match frame::take(&mut self.input, self.context.config.jute_maxbuffer) {
@@ -161,15 +164,22 @@ impl Connection {
         self.forward();
     }
 
-    /// Serves the reads at the head of the line: nothing of this connection is before them any more.
+    /// Serves what stands at the head of the line and is not the member's: nothing of this connection is before it.
     fn serve_line(&mut self, tree: &DataTree) {
-        while !self.is_full()
-            && let Some(InLine::Read { xid, op, body }) =
-                self.line.pop_front_if(|first| matches!(first, InLine::Read { .. }))
-        {
-            self.read(tree, xid, op, &body);
+        while !self.is_full() && !self.closing {
+            match self.line.pop_front() {
+                Some(InLine::Read { xid, op, body }) => self.read(tree, xid, op, &body),
+                Some(InLine::Unknown { xid }) => self.refuse(xid),
+                Some(other) => {
+                    self.line.push_front(other);
+                    break;
+                }
+                None => break,
+            }
         }
-        self.release_held();
+        if !self.closing {
+            self.release_held();
+        }
     }
 
     /// Sends those requests to the member that have no read before them.
@@ -222,12 +232,16 @@ impl Connection {
                 self.line.push_back(InLine::Held { xid, op, body });
                 self.release_held();
             }
-            (_, op) => {
-                tracing::warn!(remote = %self.handle.remote, ?op, "closing a connection that asked for an unknown operation");
-                self.reply(&ReplyHeader { xid, zxid: Zxid(-1), err: ErrorCode::Unimplemented.code() });
-                self.closing = true;
+            (_, known) => {
+                tracing::warn!(remote = %self.handle.remote, op, ?known, "closing a connection that asked for what clients cannot");
+                if self.line.is_empty() { self.refuse(xid) } else { self.line.push_back(InLine::Unknown { xid }) }
             }
         }
+    }
+
+    fn refuse(&mut self, xid: i32) {
+        self.reply(&ReplyHeader { xid, zxid: Zxid(-1), err: ErrorCode::Unimplemented.code() });
+        self.closing = true;
     }
 
     fn read(&mut self, tree: &DataTree, xid: i32, op: OpCode, body: &Bytes) {
@@ -255,7 +269,7 @@ impl Connection {
         self.reply(&ReplyHeader { xid, zxid: Zxid::ZERO, err: err.code() });
     }
 
-    fn absorb(&mut self, tree: &DataTree, message: Outgoing) {
+    fn absorb(&mut self, message: Outgoing) {
         self.handle.taken();
         match message {
             Outgoing::Event(frame) => self.out.extend_from_slice(&frame),
@@ -266,7 +280,6 @@ impl Connection {
                     self.context.outstanding.fetch_sub(1, Ordering::Relaxed);
                     self.count_sent(self.context.clock.monotonic_ms().saturating_sub(since_ms));
                 }
-                self.serve_line(tree);
             }
             // A second answer to the connect request cannot be: the connection has its session.
             Outgoing::Connected(_) => self.closing = true,
@@ -306,3 +319,6 @@ pub(super) fn take_word(input: &mut BytesMut) -> Option<[u8; 4]> {
     input.advance(4);
     Some(word)
 }
+
+#[cfg(test)]
+mod tests;

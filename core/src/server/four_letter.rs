@@ -22,7 +22,9 @@ pub(super) fn answer(context: &Context, word: [u8; 4]) -> Option<String> {
         "wchc" => wchc,
         _ => return None,
     };
-    if context.config.four_letter_words.allows(word) {
+    // Where read-only mode is on, clients ask this before they connect.
+    let asked_by_clients = word == "isro" && context.config.read_only_mode_enabled;
+    if asked_by_clients || context.config.four_letter_words.allows(word) {
         Some(answer(context))
     } else {
         Some(format!("{word} is not executed because it is not in the whitelist.\n"))

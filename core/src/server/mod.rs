@@ -45,8 +45,9 @@ use event_loop::Event;
 use registry::Registry;
 use stats::Stats;
 
-/// The version that monitors parse: the reference release whose behaviour this is, then our own.
-pub const VERSION: &str = concat!("3.9.5-menagerie-", env!("CARGO_PKG_VERSION"), ", built on 2026-11-24 00:00 UTC");
+/// The version that monitors parse: the reference release whose behaviour this is, then our own, in the reference's form. A
+/// build's date is not known to it, so that the same source gives the same program.
+pub const VERSION: &str = concat!("3.9.5-menagerie-", env!("CARGO_PKG_VERSION"), ", built on an unknown date");
 
 /// What every task of a server shares.
 pub(crate) struct Context {

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::clock::Clock;
+use super::config::ConfigError;
 use super::disk_writer::{DiskWriter, disk, version_dir};
 use super::registry::{Registry, Sink};
 use super::snapshotter::Snapshotter;
@@ -32,7 +33,7 @@ pub(super) async fn start(config: ServerConfig) -> Result<Server, ServerError> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let address = config.client_address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
+    let address = config.client_address.ok_or(ConfigError::NoClientPort)?;
     // The port is taken before the data is read: two servers on one directory by mistake collide here.
     let listener = bind(address, config.client_port_listen_backlog.unwrap_or(BACKLOG))
         .map_err(|source| ServerError::Bind { address, source })?;
@@ -168,6 +169,7 @@ fn replica_config(config: &ServerConfig, auth: &AuthConfig) -> replica::Config {
         max_session_timeout_ms: i32::try_from(config.max_session_timeout_ms).unwrap_or(i32::MAX),
         digest_enabled: config.digest_enabled,
         extended_types_enabled: config.extended_types_enabled,
+        reconfig_enabled: config.reconfig_enabled,
         max_txn_bytes: max_txn_bytes(config),
         container_check_interval_ms: config.container_check_interval_ms.into(),
         auth: auth.clone(),

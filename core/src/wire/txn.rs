@@ -166,9 +166,7 @@ impl Txn {
             Some(OpCode::Multi) => decode_multi(reader),
             Some(OpCode::CreateSession) => Ok(Txn::CreateSession { timeout_ms: reader.int()? }),
             Some(OpCode::CloseSession) => {
-                // Without a digest and without paths there is nothing; a digest alone is 12 bytes that start with its
-                // version, which as a count of paths would run past the end.
-                let paths = if reader.remaining() == 0 { None } else { Some(Vec::decode(reader)?) };
+                let paths = if ends_without_paths(reader)? { None } else { Some(Vec::decode(reader)?) };
                 Ok(Txn::CloseSession { paths })
             }
             Some(OpCode::SetAcl) => {
@@ -180,6 +178,17 @@ impl Txn {
             _ => decode_nested(kind, reader),
         }
     }
+}
+
+/// Whether a closeSession lists no paths: nothing is left, or a digest alone. Read as paths, those twelve bytes would be
+/// two empty ones, which no session owns.
+fn ends_without_paths(reader: &Reader<'_>) -> Result<bool, DecodeError> {
+    const DIGEST_BYTES: usize = 12;
+    Ok(match reader.remaining() {
+        0 => true,
+        DIGEST_BYTES => reader.clone().int()? == DIGEST_VERSION,
+        _ => false,
+    })
 }
 
 /// The kinds that also stand inside a multi.
@@ -372,6 +381,20 @@ mod tests {
         let nothing = Bytes::new();
         let txn = Txn::decode(OpCode::CloseSession.code(), &mut Reader::new(&nothing)).unwrap();
         assert_eq!(txn, Txn::CloseSession { paths: None });
+    }
+
+    /// What the reference writes with `closeSessionTxn.enabled=false`; it was refused as damaged.
+    #[test]
+    fn a_close_with_a_digest_and_no_paths_is_read() {
+        let bytes =
+            hex("01000016371f0000 00000001 0000000000000002 000001a20ab6b993 fffffff5 00000002 000000007b7763f5");
+        let record = written_as_read(&bytes);
+        assert_eq!(record.txn, Txn::CloseSession { paths: None });
+        assert_eq!(record.digest, Some(TxnDigest { version: DIGEST_VERSION, tree_digest: 0x7b77_63f5 }));
+        // As long, but one path and no digest.
+        let bytes =
+            hex("01000016371f0000 00000001 0000000000000002 000001a20ab6b993 fffffff5 00000001 00000004 2f616263");
+        assert_eq!(written_as_read(&bytes).txn, Txn::CloseSession { paths: Some(vec!["/abc".into()]) });
     }
 
     #[test]
