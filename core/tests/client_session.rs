@@ -319,6 +319,41 @@ async fn the_last_clone_dropped_closes_the_session() {
     connection.expect(OpCode::CloseSession).await;
 }
 
+/// The last client was dropped while it was cut off. Its task took the end of its queue for the end of everything: the call that was made
+/// before failed, and no server ever heard that the session was closed, so its ephemeral znodes stayed until it timed out.
+#[tokio::test]
+async fn the_last_clone_dropped_while_cut_off_still_sends_what_was_called_and_closes() {
+    let server = Server::start().await;
+    let (client, connection) = server.connect().await;
+    drop(connection);
+    client.states().wait_for(|state| state == State::Suspended).await;
+    let call = client.set_data("/a", "x", Version::Any);
+    drop(client);
+    let (mut connection, greeting) = server.serve().await;
+    assert_eq!(greeting.session_id, 7);
+    let request = connection.expect(OpCode::SetData).await;
+    let close = connection.expect(OpCode::CloseSession).await;
+    connection.answer(&request, 5, &StatResponse::default()).await;
+    call.await.unwrap();
+    connection.reply(close.xid, 6, 0, &[]).await;
+    assert!(connection.frame().await.is_none(), "the session is over");
+}
+
+/// The same with a connection: what was already sent is answered, however long the server takes.
+#[tokio::test]
+async fn the_last_clone_dropped_waits_for_the_answers_of_its_calls() {
+    let server = Server::start().await;
+    let (client, mut connection) = server.connect().await;
+    let call = client.set_data("/a", "x", Version::Any);
+    drop(client);
+    let request = connection.expect(OpCode::SetData).await;
+    connection.expect(OpCode::CloseSession).await;
+    // The task has time to see that its queue has ended.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    connection.answer(&request, 5, &StatResponse::default()).await;
+    call.await.unwrap();
+}
+
 #[tokio::test]
 async fn closing_waits_for_the_servers_answer() {
     let server = Server::start().await;

@@ -28,6 +28,7 @@ const COMMANDS_MAX: usize = 4096;
 pub(super) async fn run(config: Config, shared: Arc<Shared>, mut commands: mpsc::UnboundedReceiver<Inbox>) {
     let mut driver = Driver::new(config, shared);
     let mut timer = Box::pin(tokio::time::sleep_until(driver.start));
+    let mut has_handles = true;
     loop {
         for _ in 0..COMMANDS_MAX {
             let Ok(command) = commands.try_recv() else { break };
@@ -43,10 +44,11 @@ pub(super) async fn run(config: Config, shared: Arc<Shared>, mut commands: mpsc:
             biased;
             moved = driver.link.progress(&driver.out, &mut driver.input) => driver.moved(moved),
             () = timer.as_mut() => driver.session.handle_timeout(driver.now()),
-            command = commands.recv() => match command {
+            command = commands.recv(), if has_handles => match command {
                 Some(command) => driver.session.handle(driver.now(), command),
-                // Every handle and watch is gone; the handle's own last word was to close.
-                None => driver.session.abort(),
+                // Every handle and watch is gone. The handle's own last word was to close: the session ends when that is done, or has
+                // taken too long.
+                None => has_handles = false,
             },
         }
     }
