@@ -124,7 +124,7 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
         }
     }
 
-    /// A server answers requests: the next failure begins a new round, without delay.
+    /// A server answers requests, and has set all watches again: the next failure begins a new round, without delay.
     pub(super) fn proven(&mut self) {
         if self.attempts > 0 {
             self.attempts = 0;

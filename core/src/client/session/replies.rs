@@ -51,14 +51,7 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
                 self.acknowledge(sent_at);
             }
             xid::AUTH => self.on_auth(header.err),
-            xid::SET_WATCHES => {
-                let sent_at = self.unanswered.rewatches.pop_front();
-                self.acknowledge(sent_at);
-                self.see(header.zxid);
-                if header.err != 0 {
-                    tracing::warn!(code = %ErrorCode::from_i32(header.err), "watches were not registered again");
-                }
-            }
+            xid::SET_WATCHES => self.on_rewatch(now, &header),
             xid => match self.pending.answered(xid) {
                 Some(request) => {
                     self.acknowledge(Some(request.sent_at));
@@ -108,6 +101,18 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
         }
     }
 
+    /// A server that refuses to set watches is of no use: they would never tell anything.
+    fn on_rewatch(&mut self, now: Time, header: &ReplyHeader) {
+        if header.err != 0 {
+            let code = ErrorCode::from_i32(header.err);
+            tracing::warn!(%code, "watches were not registered again: another connection has to do it");
+            return self.lose(now, &format!("watches were not registered again: {code}"));
+        }
+        let sent_at = self.unanswered.rewatches.pop_front();
+        self.acknowledge(sent_at);
+        self.see(header.zxid);
+    }
+
     /// Credentials are answered in their own order, and at once (protocol §2.10).
     fn on_auth(&mut self, err: i32) {
         if err != 0 {
@@ -122,12 +127,17 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
 
     /// A request sent then has been answered.
     fn acknowledge(&mut self, sent_at: Option<Time>) {
-        self.proven();
+        if self.unanswered.rewatches.is_empty() {
+            self.proven();
+        }
         self.acknowledged = self.acknowledged.max(sent_at);
     }
 
-    /// A reply has carried this zxid; 0 and below carry none.
+    /// A reply has carried this zxid; 0 and below carry none. While some watches are not set again, what happened before it may not be
+    /// reported yet, and the next connection must still ask for it.
     fn see(&mut self, zxid: Zxid) {
-        self.last_zxid = self.last_zxid.max(zxid);
+        if self.unanswered.rewatches.is_empty() {
+            self.last_zxid = self.last_zxid.max(zxid);
+        }
     }
 }

@@ -272,8 +272,13 @@ impl Harness {
 
     /// A request that sets a watch on `/a`.
     pub(super) fn watch(&mut self, kind: WatchKind) -> (Called, Watched, WatchId) {
+        self.watch_at("/a", kind)
+    }
+
+    /// A request that sets a watch.
+    pub(super) fn watch_at(&mut self, path: &str, kind: WatchKind) -> (Called, Watched, WatchId) {
         self.serial += 1;
-        let id = WatchId { path: "/a".into(), kind, serial: self.serial };
+        let id = WatchId { path: path.into(), kind, serial: self.serial };
         let watched = Watched::default();
         let mut request = Request::new(OpCode::GetData, false, None, &NoRecord);
         request.watch = Some(WatchRequest { id: id.clone(), watcher: watched.clone() });

@@ -57,6 +57,53 @@ fn watches_are_set_again_from_the_last_zxid_that_a_reply_has_carried() {
     assert_eq!(reconnect(&mut harness), [], "told, and so not set again");
 }
 
+/// So many watches that they take two requests, and a connection that was lost between the two replies. The first reply moved the zxid
+/// from which all were set again on the next connection, so a change before it to what the second request watches was never reported.
+#[test]
+fn no_zxid_counts_as_seen_before_all_watches_are_set_again() {
+    let mut harness = Harness::connected(1);
+    let watched: Vec<_> = (0..200).map(|n| harness.watch_at(&format!("/{n:0>1000}"), WatchKind::Data).1).collect();
+    for xid in harness.sent().into_iter().map(|got| got.xid) {
+        harness.reply(xid, 0x50, 0);
+    }
+    let relative = |sent: &[Got]| -> Vec<Zxid> {
+        sent.iter().map(|got| SetWatches::from_bytes(&got.record).unwrap().relative_zxid).collect()
+    };
+    assert_eq!(relative(&reconnect(&mut harness)), [Zxid(0x50), Zxid(0x50)]);
+    harness.reply(xid::SET_WATCHES, 0x60, 0);
+    harness.lost();
+    harness.pass(Duration::from_secs(1));
+    assert_eq!(harness.accept().last_zxid_seen, Zxid(0x50));
+    assert_eq!(relative(&harness.sent()), [Zxid(0x50), Zxid(0x50)]);
+    harness.reply(xid::SET_WATCHES, 0x60, 0);
+    harness.notify(CHANGED, &format!("/{:0>1000}", 199), -1);
+    harness.reply(xid::SET_WATCHES, 0x61, 0);
+    assert_eq!(watched[199].take(), [EventKind::NodeDataChanged]);
+    assert_eq!(relative(&reconnect(&mut harness)), [Zxid(0x61), Zxid(0x61)], "now everything before is reported");
+}
+
+/// A server that refused to set watches again was kept, and the watches never told anything any more.
+#[test]
+fn a_server_that_refuses_watches_is_left_and_not_asked_again_at_once() {
+    let mut harness = Harness::with(1, |config| config.auths = vec![("digest".into(), Bytes::new())]);
+    harness.accept();
+    let (_, watched, _) = harness.watch(WatchKind::Data);
+    harness.sent();
+    harness.reply(xid::AUTH, 0, 0);
+    harness.reply(1, 0x50, 0);
+    assert_eq!(reconnect(&mut harness).len(), 2);
+    harness.log();
+    harness.reply(xid::AUTH, 0, 0);
+    harness.reply(xid::SET_WATCHES, 0x60, -5);
+    assert_eq!(harness.log(), ["disconnect", "Suspended"], "after a delay, or it would be asked over and over");
+    harness.pass(Duration::from_secs(1));
+    assert_eq!(harness.accept().last_zxid_seen, Zxid(0x50));
+    assert_eq!(harness.ops(), [OpCode::Auth, OpCode::SetWatches]);
+    harness.notify(CHANGED, "/a", -1);
+    harness.reply(xid::SET_WATCHES, 0x60, 0);
+    assert_eq!(watched.take(), [EventKind::NodeDataChanged]);
+}
+
 #[test]
 fn watches_come_after_credentials_and_before_calls() {
     let mut harness = Harness::with(1, |config| config.auths = vec![("digest".into(), Bytes::new())]);
