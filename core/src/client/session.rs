@@ -44,6 +44,11 @@ use super::{SessionCredentials, State};
 /// of this size costs one system call.
 const BATCH_BYTES: usize = 128 * 1024;
 
+/// Bounds of the delay between two rounds of hosts, before its random part, and the first one where the timeout allows it.
+const DELAY_MIN: Duration = Duration::from_millis(10);
+const DELAY_FIRST: Duration = Duration::from_millis(100);
+const DELAY_MAX: Duration = Duration::from_secs(5);
+
 /// What a session is made of.
 #[derive(Debug)]
 pub(super) struct Config {
@@ -169,7 +174,7 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
             last_zxid: resume.map_or(Zxid::ZERO, |resume| resume.last_zxid),
             acknowledged: None,
             attempts: 0,
-            backoff: backoff(seed),
+            backoff: backoff(seed, session_timeout),
             pending: Pending::new(),
             watches: WatchTable::new(),
             auths: auths.collect(),
@@ -373,11 +378,13 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
     }
 }
 
-/// The delays between rounds: from 100 ms to 5 s, spread so that the clients of a restarted ensemble do not all come at once.
-fn backoff(seed: u64) -> ExponentialBackoff {
+/// The delays between rounds: from 100 ms to 5 s and as much again at random, so that the clients of a restarted ensemble do not all
+/// come at once. All in all no more than a third of the session timeout, or a short session would expire in its client's sleep.
+fn backoff(seed: u64, timeout: Duration) -> ExponentialBackoff {
+    let max = (timeout / 6).clamp(DELAY_MIN, DELAY_MAX);
     ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(100))
-        .with_max_delay(Duration::from_secs(5))
+        .with_min_delay(DELAY_FIRST.min(max))
+        .with_max_delay(max)
         .with_jitter()
         .with_jitter_seed(seed)
         .without_max_times()

@@ -99,7 +99,11 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
         self.password =
             response.password.as_deref().and_then(|password| password.try_into().ok()).unwrap_or([0; PASSWORD_LENGTH]);
         self.global |= !read_only;
-        self.timeout = Duration::from_millis(response.timeout_ms.unsigned_abs().into());
+        let timeout = Duration::from_millis(response.timeout_ms.unsigned_abs().into());
+        if timeout != self.timeout {
+            self.timeout = timeout;
+            self.backoff = backoff(self.seed, timeout);
+        }
         self.acknowledged = Some(sent_at);
         self.link = Link::Up { last_sent: now, last_heard: now };
         self.show(if read_only { State::ConnectedReadOnly } else { State::Connected });
@@ -128,7 +132,7 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
     pub(super) fn proven(&mut self) {
         if self.attempts > 0 {
             self.attempts = 0;
-            self.backoff = backoff(self.seed);
+            self.backoff = backoff(self.seed, self.timeout);
         }
     }
 

@@ -127,8 +127,28 @@ fn a_round_goes_through_all_hosts_before_any_delay() {
         assert_eq!(harness.connects(), 3);
     }
     assert!(delays[0] >= Duration::from_millis(100) && delays[0] < Duration::from_millis(300));
-    assert!(delays.iter().all(|delay| *delay <= Duration::from_secs(11)));
-    assert!(delays[11] >= Duration::from_secs(4));
+    assert!(delays.iter().all(|delay| *delay <= TIMEOUT / 3));
+    assert!(delays[11] >= TIMEOUT / 6);
+}
+
+/// A server was restarted, and the session was lost for nothing: the client of a short session slept for longer than that between two
+/// rounds.
+#[test]
+fn a_delay_is_no_longer_than_a_third_of_the_session_timeout() {
+    let granted = Duration::from_secs(4);
+    for seed in 0..20 {
+        let mut harness = Harness::with(1, |config| config.seed = seed);
+        harness.open();
+        harness.grant(granted, false);
+        let mut longest = Duration::ZERO;
+        for _ in 0..20 {
+            harness.lost();
+            let delay = harness.session.poll_timeout().unwrap() - harness.now;
+            longest = longest.max(delay);
+            harness.pass(delay);
+        }
+        assert!(longest <= granted / 3 && longest >= granted / 6, "{longest:?}");
+    }
 }
 
 #[test]
