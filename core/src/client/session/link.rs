@@ -89,7 +89,9 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
 
     /// The server has answered the handshake.
     pub(super) fn shake_hands(&mut self, now: Time, sent_at: Time, response: &ConnectResponse) {
-        if response.timeout_ms <= 0 {
+        // Whoever asks for a session and is given another one has lost it, and all that it kept.
+        let is_another = self.global && response.session_id != self.id;
+        if response.timeout_ms <= 0 || is_another {
             // While closing, "expired" says that there is nothing left to close.
             return self.finish(if self.closing.is_some() { State::Closed } else { State::Expired }, true);
         }

@@ -85,6 +85,19 @@ fn credentials_from_elsewhere_resume_a_session() {
     assert_eq!(harness.state(), State::Expired);
 }
 
+/// A server that gives another session says that the one asked for is no more. It was taken for the old one: whoever held a lock through
+/// an ephemeral znode was `Connected` and told of nothing.
+#[test]
+fn another_session_than_the_one_asked_for_means_that_it_has_expired() {
+    let resume = SessionCredentials { id: ID + 1, password: [3; 16], last_zxid: Zxid(4) };
+    let mut harness = Harness::with(1, |config| config.resume = Some(resume));
+    let call = harness.read();
+    harness.accept();
+    assert_eq!(harness.log()[1..], ["Expired", "disconnect"]);
+    assert!(matches!(call.cause(), Cause::SessionExpired));
+    assert_eq!((harness.credentials().unwrap().id, harness.valid_until()), (ID + 1, None));
+}
+
 #[test]
 fn only_a_server_expires_a_session() {
     let mut harness = Harness::connected(1);
