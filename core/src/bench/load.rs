@@ -9,6 +9,7 @@ use bytes::Bytes;
 use hdrhistogram::{CreationError, Histogram};
 use tokio::task::JoinSet;
 
+use super::interrupt::Interrupt;
 use super::options::{Options, Workload};
 use super::process::Process;
 use super::report::Report;
@@ -33,8 +34,39 @@ pub(super) async fn run(
     client: &Client,
     site: &Site,
     server: Option<Process>,
+    interrupt: &mut Interrupt,
 ) -> Result<Report, Failure> {
     let workload = options.workload.unwrap_or(Workload::Get);
+    let workers = interrupt.or(prepare(options, client, site, workload)).await?;
+    let ops = Arc::new(AtomicU64::new(0));
+    let (window, end) = Window::new();
+    let mut tasks = JoinSet::new();
+    for worker in workers {
+        tasks.spawn(worker.work(histogram()?, window.clone(), ops.clone()));
+    }
+    let (elapsed, cost) = end.measure(&window, options, &ops, server, interrupt).await;
+    let mut report = Report::new(options, workload.name(), histogram()?, elapsed, cost);
+    let last = tasks.join_all();
+    tokio::pin!(last);
+    let done = tokio::select! {
+        done = &mut last => done,
+        () = interrupt.pressed(2) => {
+            // Nobody waits for the last answers any more.
+            drop(end);
+            last.await
+        }
+    };
+    for done in done {
+        if workload == Workload::Create {
+            site.note(&done.directory, done.created);
+        }
+        report.add(&done.latencies, done.errors);
+    }
+    Ok(report)
+}
+
+/// Makes what the connections work on, and opens them.
+async fn prepare(options: &Options, client: &Client, site: &Site, workload: Workload) -> Result<Vec<Worker>, Failure> {
     let data = Bytes::from(vec![b'x'; options.size]);
     if workload != Workload::Create {
         let made = site.create_keys(client, options.keys, &data).await;
@@ -50,21 +82,7 @@ pub(super) async fn run(
         let requests = Requests::new(options, workload, site, &data, directory, u64::from(number));
         workers.push(Worker { client: connect(options).await?, requests, depth: options.depth as usize });
     }
-    let ops = Arc::new(AtomicU64::new(0));
-    let (window, end) = Window::new();
-    let mut tasks = JoinSet::new();
-    for worker in workers {
-        tasks.spawn(worker.work(histogram()?, window.clone(), ops.clone()));
-    }
-    let (elapsed, cost) = end.measure(&window, options, &ops, server).await;
-    let mut report = Report::new(options, workload.name(), histogram()?, elapsed, cost);
-    for done in tasks.join_all().await {
-        if workload == Workload::Create {
-            site.note(&done.directory, done.created);
-        }
-        report.add(&done.latencies, done.errors);
-    }
-    Ok(report)
+    Ok(workers)
 }
 
 /// Latencies in nanoseconds with three significant digits.
@@ -120,12 +138,17 @@ impl Worker {
                 }
             }
         }
-        self.finish(under_way, &mut errors).await;
+        self.finish(under_way, &mut errors, &mut window).await;
         Done { latencies, errors, directory: self.requests.directory, created: self.requests.created }
     }
 
     /// Waits for what is still under way, so that nothing is created any more when the bench cleans up.
-    async fn finish(&self, under_way: VecDeque<(Instant, Request)>, errors: &mut BTreeMap<String, u64>) {
+    async fn finish(
+        &self,
+        under_way: VecDeque<(Instant, Request)>,
+        errors: &mut BTreeMap<String, u64>,
+        window: &mut Window,
+    ) {
         let rest = async {
             for (_, mut request) in under_way {
                 if let Err(error) = request.answer().await {
@@ -135,7 +158,10 @@ impl Worker {
             // Whoever closes a session that no server answers for has nothing to do about it: it expires.
             let _ = self.client.close().await;
         };
-        let _ = tokio::time::timeout(LAST_WAIT, rest).await;
+        tokio::select! {
+            _ = tokio::time::timeout(LAST_WAIT, rest) => {}
+            () = window.given_up() => {}
+        }
     }
 }
 

@@ -95,10 +95,11 @@ impl Workload {
 
 const AFTER_HELP: &str = "\
 Everything happens below one znode /menagerie-bench-…, which is deleted in the end; Ctrl-C ends early and cleans up too.
+A second Ctrl-C leaves what is still there.
 A latency is from the call to its reply, with all that wait before it: --depth 1 shows what a single caller sees.
 Requests that fail are counted by their error and are in neither the rate nor the latencies.
 
-Exit codes: 0 done, 1 some requests failed, 2 bad arguments, 3 no server.";
+Exit codes: 0 done, 1 some requests failed, 2 bad arguments, 3 no server, 130 interrupted before the measurement.";
 
 impl Options {
     /// The server's process, which must exist.

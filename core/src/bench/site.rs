@@ -1,5 +1,5 @@
-//! Where a bench works: one znode of its own, and what is below it. It remembers what it has made, because a list of so many children
-//! may be longer than a frame.
+//! Where a bench works: one znode of its own, and what is below it. It remembers what it makes, because a list of so many children
+//! may be longer than a frame, and before it is made, because nobody knows what becomes of a request that is given up.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,11 +22,15 @@ pub(super) struct Site {
 }
 
 impl Site {
-    /// Makes a znode of its own, with a name that no other run has.
-    pub(super) async fn create(client: &Client) -> Result<Self, Error> {
-        let prefix = format!("/menagerie-bench-{}-", std::process::id());
-        let created = client.create(&prefix, "", CreateMode::PersistentSequential).await?;
-        Ok(Self { root: created.path, keys: AtomicU64::new(0), directories: std::sync::Mutex::default() })
+    /// A place that no other run has: no two sessions of an ensemble have the same id. Nothing is there yet.
+    pub(super) fn new(client: &Client) -> Self {
+        let root = format!("/menagerie-bench-{:016x}", client.session_id());
+        Self { root, keys: AtomicU64::new(0), directories: std::sync::Mutex::default() }
+    }
+
+    /// Makes its znode.
+    pub(super) async fn create(&self, client: &Client) -> Result<(), Error> {
+        client.create(&self.root, "", CreateMode::Persistent).await.map(drop)
     }
 
     pub(super) fn root(&self) -> &str {
@@ -42,8 +46,8 @@ impl Site {
     pub(super) async fn create_keys(&self, client: &Client, keys: u32, data: &bytes::Bytes) -> Result<(), Error> {
         let mut pipe = Pipe::new(AHEAD);
         for number in 0..keys {
-            pipe.push(client.create(&self.key(number), data.clone(), CreateOptions::default())).await?;
             self.keys.store(u64::from(number) + 1, Ordering::Relaxed);
+            pipe.push(client.create(&self.key(number), data.clone(), CreateOptions::default())).await?;
         }
         pipe.finish().await
     }
@@ -51,8 +55,8 @@ impl Site {
     /// Makes a directory for znodes that are called `n0`, `n1`…
     pub(super) async fn create_directory(&self, client: &Client, name: &str) -> Result<String, Error> {
         let path = format!("{}/{name}", self.root);
-        client.create(&path, "", CreateMode::Persistent).await?;
         self.note(&path, 0);
+        client.create(&path, "", CreateMode::Persistent).await?;
         Ok(path)
     }
 
@@ -87,7 +91,7 @@ impl Site {
         pipe.finish().await
     }
 
-    /// Deletes everything.
+    /// Deletes everything that is there.
     pub(super) async fn remove(&self, client: &Client) -> Result<(), Error> {
         let directories =
             std::mem::take(&mut *self.directories.lock().unwrap_or_else(std::sync::PoisonError::into_inner));

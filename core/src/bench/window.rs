@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::eprint_if_terminal;
+use super::interrupt::Interrupt;
 use super::options::Options;
 use super::process::{Process, Usage};
 use super::report::ServerCost;
@@ -23,7 +24,7 @@ pub(super) struct Window {
     is_over: watch::Receiver<bool>,
 }
 
-/// The end of the window, which may come early. Dropping it closes the window.
+/// The end of the window, which may come early. Dropping it says that the last requests are not waited for either.
 pub(super) struct End(watch::Sender<bool>);
 
 impl Window {
@@ -43,35 +44,35 @@ impl Window {
         // An error means that the sender is gone, which is the end as well.
         let _ = self.is_over.wait_for(|over| *over).await;
     }
+
+    /// Waits until nobody waits for the last requests any more.
+    pub(super) async fn given_up(&mut self) {
+        // Nothing but the end of the sender ends this.
+        let _ = self.is_over.wait_for(|_| false).await;
+    }
 }
 
 impl End {
     /// Opens the window after the warm-up, tells the progress until its end or Ctrl-C, and closes it. Returns how long it was and what
     /// it cost the server.
     pub(super) async fn measure(
-        self,
+        &self,
         window: &Window,
         options: &Options,
         ops: &AtomicU64,
         server: Option<Process>,
+        interrupt: &mut Interrupt,
     ) -> (Duration, Option<ServerCost>) {
-        let interrupted = async {
-            // Where signals cannot be had, there is no way to end early.
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        tokio::pin!(interrupted);
         let is_interrupted = tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(options.warmup)) => false,
-            () = &mut interrupted => true,
+            () = interrupt.pressed(1) => true,
         };
         let (began, before) = (Instant::now(), usage(server));
         window.is_open.store(true, Ordering::Relaxed);
         let length = if is_interrupted { Duration::ZERO } else { Duration::from_secs(options.seconds) };
         tokio::select! {
             () = tell_progress(began + length, ops) => {}
-            () = &mut interrupted => {}
+            () = interrupt.pressed(1) => {}
         }
         window.is_open.store(false, Ordering::Relaxed);
         let (elapsed, after) = (began.elapsed(), usage(server));
