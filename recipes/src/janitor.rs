@@ -3,17 +3,15 @@
 //! It never knows what a znode stood for.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use menagerie_core::client::{self, Client, WeakClient};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
+use crate::mark;
 use crate::protected::{find, is_owner, through};
-use crate::{mark, retry};
-
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+use crate::retry::Backoff;
 
 /// What to remove, by what is known of it.
 #[derive(Debug, Clone)]
@@ -139,7 +137,7 @@ async fn work(mut orders: mpsc::UnboundedReceiver<Order>) {
 
 /// Tries until the znode is known to be gone, or the session is.
 async fn carry_out(order: Order) {
-    let mut pause = retry::PAUSE;
+    let mut backoff = Backoff::new();
     let mut tried = false;
     let outcome = loop {
         match remove(&order.client, &order.target).await {
@@ -148,8 +146,7 @@ async fn carry_out(order: Order) {
             Err(error) if error.is_retryable() || error.is_bad_version() => {
                 tried |= error.may_have_applied();
                 debug!(target = ?order.target, %error, "removing again");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                backoff.pause().await;
             }
             outcome => break outcome,
         }

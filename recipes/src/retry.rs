@@ -8,6 +8,26 @@ use menagerie_core::client::{Call, Error};
 /// server that refuses us at once from being asked in a tight loop.
 pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 
+/// The longest of the pauses that grow.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Pauses between tries that may fail for a reason that stays: each is twice as long as the one before, up to a second.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    next: Duration,
+}
+
+impl Backoff {
+    pub(crate) fn new() -> Self {
+        Backoff { next: PAUSE }
+    }
+
+    pub(crate) async fn pause(&mut self) {
+        tokio::time::sleep(self.next).await;
+        self.next = (self.next * 2).min(LONGEST_PAUSE);
+    }
+}
+
 /// Makes an idempotent call until it gets an answer, which may be a refusal, or the session ends.
 pub(crate) async fn until_answered<T>(mut call: impl FnMut() -> Call<T>) -> Result<T, Error> {
     reread(call(), call).await

@@ -15,7 +15,8 @@ use menagerie_core::wire::{CreateMode, OpCode};
 use menagerie_recipes::Error;
 use menagerie_recipes::codec::{Codec, Json, Text};
 use menagerie_recipes::master_worker::{
-    Handler, LeastLoaded, Master, MasterEvent, Task, TaskClient, TaskFailure, TaskStatus, Worker, WorkerEvent,
+    Handler, LeastLoaded, Master, MasterEvent, RoundRobin, Strategy, Task, TaskClient, TaskFailure, TaskStatus, Worker,
+    WorkerEvent,
 };
 use support::{Fault, LONG_SESSION, Proxy, SHORT_SESSION, Service, TestResult, eventually, soon};
 use tokio::sync::{Semaphore, mpsc};
@@ -102,13 +103,18 @@ impl Cluster {
     }
 
     async fn master(&self, name: &str) -> TestResult<Member<MasterEvent>> {
-        self.master_of_session(name, LONG_SESSION).await
+        self.master_of_session(name, LONG_SESSION, LeastLoaded).await
     }
 
-    async fn master_of_session(&self, name: &str, timeout: Duration) -> TestResult<Member<MasterEvent>> {
+    async fn master_of_session(
+        &self,
+        name: &str,
+        timeout: Duration,
+        strategy: impl Strategy,
+    ) -> TestResult<Member<MasterEvent>> {
         let (proxy, client) = self.session(timeout).await?;
         let (sender, events) = mpsc::unbounded_channel();
-        let master = Master::on(&client).root(&self.root).name(name).strategy(LeastLoaded);
+        let master = Master::on(&client).root(&self.root).name(name).strategy(strategy);
         let master = master.on_event(move |event| drop(sender.send(event)));
         let run = tokio::spawn(async move { stopped(master.run().await) });
         Ok(Member { proxy, events, run })
@@ -157,6 +163,13 @@ fn started(event: &WorkerEvent) -> Option<String> {
 fn committed(event: &WorkerEvent) -> Option<String> {
     match event {
         WorkerEvent::Committed { task, .. } => Some(task.clone()),
+        _ => None,
+    }
+}
+
+fn joined(event: &MasterEvent) -> Option<String> {
+    match event {
+        MasterEvent::WorkerJoined { worker } => Some(worker.clone()),
         _ => None,
     }
 }
@@ -284,7 +297,7 @@ async fn a_late_worker_whose_session_lives_cannot_overwrite_a_result() -> TestRe
 async fn master_and_worker_die_together_and_nothing_is_lost() -> TestResult {
     let cluster = Cluster::start().await?;
     let tasks = cluster.tasks().await?;
-    let mut first_master = cluster.master_of_session("m1", SHORT_SESSION).await?;
+    let mut first_master = cluster.master_of_session("m1", SHORT_SESSION, LeastLoaded).await?;
     assert_eq!(first_master.hears("m1 is elected", elected).await?, 1);
     let mut second_master = cluster.master("m2").await?;
     let mut first = cluster.worker_of_session("w1", SHORT_SESSION).await?;
@@ -366,6 +379,40 @@ async fn whichever_reply_is_lost_each_task_is_there_once_and_has_one_result() ->
     Ok(())
 }
 
+/// A master gave a dead worker's task to another, and did not hear of it. What it had read of the other's letter box before was old by
+/// then, so it took the task for one that nobody has, and gave it to a third as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_reply_to_a_reassignment_gives_the_task_to_one_worker_only() -> TestResult {
+    let cluster = Cluster::start().await?;
+    let tasks = cluster.tasks().await?;
+    // Round and round, so that a second choice is another one than the first.
+    let mut master = cluster.master_of_session("m1", LONG_SESSION, RoundRobin::default()).await?;
+    let mut first = cluster.worker_of_session("w1", SHORT_SESSION).await?;
+    let handle = tasks.submit("square", "6").await?;
+    let task = first.hears("w1 begins", started).await?;
+    let _others = [cluster.worker("w2").await?, cluster.worker("w3").await?];
+    for _worker in ["w1", "w2", "w3"] {
+        master.hears("the master sees the workers", joined).await?;
+    }
+    // The master has to ask a server that knows before it looks again, however often that takes.
+    master.proxy.inject_all([Fault::BeforeReply(OpCode::Multi), Fault::BeforeReply(OpCode::Sync)]);
+    first.die();
+    // It has looked again when it removes the dead worker's letter box, and has done all that it made of it when it sees the next worker.
+    eventually("w1's letter box goes", || cluster.children("assign"), |boxes| *boxes == ["w2", "w3"]).await?;
+    let _last = cluster.worker("w4").await?;
+    assert_eq!(master.hears("the master sees w4", joined).await?, "w4");
+    let mut assignments = Vec::new();
+    for worker in cluster.children("assign").await? {
+        assignments.extend(cluster.children(&format!("assign/{worker}")).await?);
+    }
+    assert_eq!(assignments, [task]);
+    assert!(!master.proxy.is_armed(), "no reply was lost, or nothing was asked of a server that knows");
+    cluster.open(3);
+    assert_eq!(soon("the result", handle.into_future()).await??.output, "36");
+    assert_eq!(cluster.begun.load(Ordering::SeqCst), 2);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tasks_wait_for_free_slots_and_for_workers_of_their_kind() -> TestResult {
     let cluster = Cluster::start().await?;
@@ -397,7 +444,7 @@ async fn a_stopped_member_leaves_neither_znode_nor_watch() -> TestResult {
     master.hears("m1 is elected", elected).await?;
     let standby = cluster.master("m2").await?;
     let mut worker = cluster.worker("w1").await?;
-    master.hears("m1 sees w1", |event| matches!(event, MasterEvent::WorkerJoined { .. }).then_some(())).await?;
+    master.hears("m1 sees w1", joined).await?;
     worker.hears("w1 registers", |event| matches!(event, WorkerEvent::Registered).then_some(())).await?;
     for run in [&master.run, &standby.run, &worker.run] {
         run.abort();

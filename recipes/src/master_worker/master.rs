@@ -9,7 +9,7 @@ use tracing::{debug, info};
 use crate::limits::check_path;
 use crate::loss::LossPolicy;
 use crate::parents::Parents;
-use crate::retry::{PAUSE, until_answered};
+use crate::retry::{Backoff, until_answered};
 use crate::sole::{Claim, Won};
 use crate::{Error, ambient};
 
@@ -161,6 +161,7 @@ impl Office<'_> {
     async fn serve(&self, strategy: &mut dyn Strategy, listener: &Listener<MasterEvent>) -> Result<Deposed, Error> {
         let mut view = View::new(self.client.clone(), self.layout.clone());
         let mut present = std::collections::BTreeSet::new();
+        let mut backoff = Backoff::new();
         loop {
             view.refresh().await?;
             let workers = view.workers();
@@ -176,7 +177,8 @@ impl Office<'_> {
             // All are sent before the first answer is awaited. They touch different tasks, so one that fails does not concern the others.
             let calls: Vec<_> =
                 transitions.into_iter().map(|transition| (self.multi(&transition).commit(), transition)).collect();
-            let mut in_doubt = false;
+            let mut refused = false;
+            let mut unknown = false;
             for (call, transition) in calls {
                 match call.await {
                     Ok(_) => {
@@ -188,13 +190,20 @@ impl Office<'_> {
                     Err(error) => {
                         debug!(?transition, %error, "not applied as planned; looking again");
                         view.doubt(&transition);
-                        in_doubt = true;
+                        refused = true;
+                        unknown |= error.may_have_applied();
                     }
                 }
             }
-            if in_doubt {
-                tokio::time::sleep(PAUSE).await;
+            if unknown {
+                view.doubt_all();
+                // The server that we look at next may not have heard yet of what another has done for us.
+                until_answered(|| self.client.sync(&self.layout.assign())).await?;
+            }
+            if refused {
+                backoff.pause().await;
             } else {
+                backoff = Backoff::new();
                 poll_fn(|context| view.poll_changed(context)).await;
             }
         }

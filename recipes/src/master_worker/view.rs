@@ -127,21 +127,32 @@ impl View {
         self.known.insert(task.clone(), Known::Assigned { kind: None });
     }
 
-    /// Counts nothing as known of what a transition touches: it has failed, or its outcome is not known.
+    /// Counts nothing as known of what a transition touches: it was refused, so something there is not as it was read.
     pub(super) fn doubt(&mut self, transition: &Transition) {
         self.workers.doubt();
         self.assign.doubt();
         self.tasks.doubt();
-        let (Transition::Assign { to: worker, .. }
-        | Transition::Reassign { from: worker, .. }
-        | Transition::Forget { from: worker, .. }
-        | Transition::Clear { worker }) = transition;
-        if let Some(letter_box) = self.boxes.get_mut(worker) {
-            letter_box.doubt();
-        }
-        if let Transition::Assign { task, .. } | Transition::Reassign { task, .. } = transition {
+        let (task, boxes) = match transition {
+            Transition::Assign { task, to } => (Some(task), vec![to]),
+            Transition::Reassign { task, from, to } => (Some(task), vec![from, to]),
+            Transition::Forget { from: worker, .. } | Transition::Clear { worker } => (None, vec![worker]),
+        };
+        if let Some(task) = task {
             self.known.remove(task);
         }
+        for worker in boxes {
+            if let Some(letter_box) = self.boxes.get_mut(worker) {
+                letter_box.doubt();
+            }
+        }
+    }
+
+    /// Makes the next [`View::refresh`] read all of them. When it is not known what became of a transition, no letter box may be older than
+    /// another: a task that has moved from one to the other would be seen in neither, and given to a third worker.
+    pub(super) fn doubt_all(&mut self) {
+        let directories =
+            [&mut self.tasks, &mut self.workers, &mut self.assign].into_iter().chain(self.boxes.values_mut());
+        directories.for_each(Directory::doubt);
     }
 
     /// The assignments of workers that are not there, as (worker, task).

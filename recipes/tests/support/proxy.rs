@@ -1,8 +1,9 @@
 //! A proxy between a client and the service that breaks the connection at a chosen moment.
 
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use menagerie_core::wire::OpCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -29,7 +30,10 @@ pub struct Proxy {
 }
 
 struct Shared {
-    fault: Mutex<Option<Fault>>,
+    /// Those to come; the first is the next.
+    faults: Mutex<VecDeque<Fault>>,
+    /// How many requests of each operation have come from clients.
+    seen: Mutex<HashMap<i32, usize>>,
     /// Whether the fault is the beginning of a partition.
     parts: AtomicBool,
     /// Each new number breaks the connections there are.
@@ -44,7 +48,8 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
-            fault: Mutex::new(None),
+            faults: Mutex::default(),
+            seen: Mutex::default(),
             parts: AtomicBool::new(false),
             cuts: watch::Sender::new(0),
             open: watch::Sender::new(true),
@@ -75,8 +80,13 @@ impl Proxy {
 
     /// Breaks the connection at the next request of the fault's operation, once.
     pub fn inject(&self, fault: Fault) {
+        self.inject_all([fault]);
+    }
+
+    /// As [`Proxy::inject`], one fault after the other.
+    pub fn inject_all(&self, faults: impl IntoIterator<Item = Fault>) {
         self.shared.parts.store(false, Ordering::SeqCst);
-        *self.shared.fault() = Some(fault);
+        *self.shared.faults() = faults.into_iter().collect();
     }
 
     /// As [`Proxy::inject`], and lets no new connections through from then on.
@@ -85,9 +95,14 @@ impl Proxy {
         self.shared.parts.store(true, Ordering::SeqCst);
     }
 
-    /// Whether the injected fault is still to come.
+    /// Whether an injected fault is still to come.
     pub fn is_armed(&self) -> bool {
-        self.shared.fault().is_some()
+        !self.shared.faults().is_empty()
+    }
+
+    /// How many requests of this operation clients have sent.
+    pub fn seen(&self, op: OpCode) -> usize {
+        self.shared.seen().get(&op.code()).copied().unwrap_or(0)
     }
 }
 
@@ -99,8 +114,12 @@ impl Drop for Proxy {
 }
 
 impl Shared {
-    fn fault(&self) -> std::sync::MutexGuard<'_, Option<Fault>> {
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    fn faults(&self) -> MutexGuard<'_, VecDeque<Fault>> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, HashMap<i32, usize>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The fault has come.
@@ -108,7 +127,7 @@ impl Shared {
         if self.parts.load(Ordering::SeqCst) {
             self.open.send_replace(false);
         }
-        *self.fault() = None;
+        self.faults().pop_front();
     }
 }
 
@@ -150,7 +169,10 @@ async fn requests(
     loop {
         read_frame(&mut from, &mut frame).await?;
         let (xid, op) = (int_at(&frame, 4), int_at(&frame, 8));
-        let fault = *shared.fault();
+        if let Some(op) = op {
+            *shared.seen().entry(op).or_default() += 1;
+        }
+        let fault = shared.faults().front().copied();
         match fault {
             Some(Fault::BeforeRequest(wanted)) if Some(wanted.code()) == op => {
                 shared.strike();

@@ -56,14 +56,15 @@ impl Service {
         Ok(client.close().await?)
     }
 
-    /// The names of a znode's children; none when there is no such znode. From a session of its own, so that it sees what others see.
+    /// The names of a znode's children, sorted; none when there is no such znode. From a session of its own, so that it sees what others see.
     pub async fn children(&self, path: &str) -> TestResult<Vec<String>> {
         let client = self.client().await?;
         client.sync(path).await?;
-        let names = match client.get_children(path).await {
+        let mut names = match client.get_children(path).await {
             Err(error) if error.is_no_node() => Vec::new(),
             names => names?,
         };
+        names.sort_unstable();
         client.close().await?;
         Ok(names)
     }
