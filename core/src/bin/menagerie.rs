@@ -56,7 +56,7 @@ Exit codes: 0 stopped as asked, 1 unexpected, 2 bad arguments or configuration, 
 SIGTERM and SIGINT stop it cleanly.";
 
 fn main() -> ExitCode {
-    let cli = Cli::parse_from(cli::accept_single_dashes(std::env::args()));
+    let cli = Cli::parse_from(cli::accept_single_dashes(std::env::args_os()));
     set_up_log(cli.log_format, matches!(cli.command, Command::Server { .. }));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -1,4 +1,4 @@
-//! What `help` prints.
+//! What `help` and `version` print.
 
 use super::catalogue::{COMMANDS, find};
 use super::failure::Failure;
@@ -16,6 +16,11 @@ pub(super) fn print(topic: Option<&str>, out: Output<'_>) -> Result<(), Failure>
         writeln!(out, "{}", spec.notes)?;
     }
     Ok(())
+}
+
+/// Which version this is, in the words of the reference's shell.
+pub(super) fn print_version(out: Output<'_>) -> Result<(), Failure> {
+    Ok(writeln!(out, "Menagerie CLI version: {}", env!("CARGO_PKG_VERSION"))?)
 }
 
 /// All commands with a line each.

@@ -19,6 +19,7 @@ mod execute;
 mod failure;
 mod format;
 mod help;
+mod lines;
 mod options;
 mod shell;
 mod style;
@@ -31,7 +32,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::BufReader;
 use tokio::runtime::Handle;
 
 pub use failure::{Failure, exit_code};
@@ -41,6 +42,7 @@ pub use watches::Announce;
 
 use crate::client::State;
 use command::Command;
+use lines::Lines;
 use style::Style;
 
 /// How long a command that nobody watches waits for a session at most, unless it is told to wait.
@@ -68,20 +70,26 @@ pub async fn run(options: Options) -> u8 {
 }
 
 async fn run_one(options: Options) -> Result<u8, Failure> {
-    let words = options.command.clone();
     let mut out = std::io::stdout();
     // The words are looked at, and what needs no server is done, before anybody is asked.
-    if let Command::Help { topic } = Command::parse(&words)? {
-        help::print(topic.as_deref(), &mut out)?;
-        return Ok(exit_code::OK);
+    match Command::parse(&options.command)? {
+        Command::Help { topic } => help::print(topic.as_deref(), &mut out)?,
+        Command::Version => help::print_version(&mut out)?,
+        // A single command has no history, and leaves no watches and no session behind.
+        Command::History | Command::PrintWatches { .. } | Command::Close | Command::Quit => {}
+        _ => run_one_on_server(options, &mut out).await?,
     }
-    let mut shell = open_for_nobody(options)?;
-    wait_for_session(&shell).await?;
-    let outcome = shell.run_words(&words, &mut out).await;
-    shell.close().await;
-    outcome?;
     out.flush()?;
     Ok(exit_code::OK)
+}
+
+async fn run_one_on_server(options: Options, out: Output<'_>) -> Result<(), Failure> {
+    let words = options.command.clone();
+    let mut shell = open_for_nobody(options)?;
+    wait_for_session(&shell).await?;
+    let outcome = shell.run_words(&words, out).await;
+    shell.close().await;
+    outcome.map(|_| ())
 }
 
 async fn run_terminal(options: Options, style: Style) -> Result<u8, Failure> {
@@ -93,16 +101,22 @@ async fn run_terminal(options: Options, style: Style) -> Result<u8, Failure> {
     }
 }
 
-/// As the reference does, a failed command does not stop the ones after it.
 async fn run_pipe(options: Options, style: Style) -> Result<u8, Failure> {
-    let mut out = std::io::stdout();
     let mut shell = open_for_nobody(options)?;
     wait_for_session(&shell).await?;
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let code = run_lines(&mut shell, style).await;
+    shell.close().await;
+    Ok(code)
+}
+
+/// As the reference does, a failed command does not stop the ones after it. Returns the exit code of the last one that failed.
+async fn run_lines(shell: &mut Shell, style: Style) -> u8 {
+    let mut out = std::io::stdout();
+    let mut lines = Lines::new(BufReader::new(tokio::io::stdin()));
     let mut code = exit_code::OK;
-    while let Some(line) = lines.next_line().await? {
-        match shell.run_line(&line, &mut out).await {
-            Ok(Flow::Continue) => out.flush()?,
+    while let Some(line) = lines.next().await {
+        match run_line(shell, line, &mut out).await {
+            Ok(Flow::Continue) => {}
             Ok(Flow::Quit) => break,
             Err(failure) if failure.is_broken_pipe() => break,
             Err(failure) => {
@@ -111,8 +125,13 @@ async fn run_pipe(options: Options, style: Style) -> Result<u8, Failure> {
             }
         }
     }
-    shell.close().await;
-    Ok(code)
+    code
+}
+
+async fn run_line(shell: &mut Shell, line: Result<String, Failure>, out: Output<'_>) -> Result<Flow, Failure> {
+    let flow = shell.run_line(&line?, out).await?;
+    out.flush()?;
+    Ok(flow)
 }
 
 /// Events go where the output goes. There is nobody to tell of connections that come and go: commands fail for them.

@@ -1,5 +1,6 @@
 //! The command line of `menagerie cli`.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use super::failure::Failure;
@@ -70,14 +71,15 @@ impl Options {
 }
 
 /// Rewrites the reference's options with one dash (`-server`) to two, up to the first word that is no option.
-pub fn accept_single_dashes(args: impl IntoIterator<Item = String>) -> Vec<String> {
+pub fn accept_single_dashes(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<_> = args.into_iter().collect();
     let Some(cli) = args.iter().position(|arg| arg == "cli").filter(|&at| at <= 3) else { return args };
     let mut at = cli + 1;
-    while let Some(arg) = args.get(at).filter(|arg| arg.starts_with('-')) {
-        let takes_value = ["-server", "-timeout", "--server", "--timeout"].contains(&arg.as_str());
-        if ["-server", "-timeout", "-waitforconnection"].contains(&arg.as_str()) {
-            args[at].insert(0, '-');
+    while let Some(arg) = args.get(at).filter(|arg| arg.as_encoded_bytes().starts_with(b"-")) {
+        let arg = arg.to_str().unwrap_or_default();
+        let takes_value = ["-server", "-timeout", "--server", "--timeout"].contains(&arg);
+        if ["-server", "-timeout", "-waitforconnection"].contains(&arg) {
+            args[at] = format!("-{arg}").into();
         }
         at += if takes_value { 2 } else { 1 };
     }
@@ -100,7 +102,7 @@ mod tests {
             ("menagerie server -server", "menagerie server -server"),
         ];
         for (from, to) in table {
-            let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+            let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
             assert_eq!(accept_single_dashes(words(from)), words(to));
         }
     }

@@ -120,7 +120,7 @@ impl Shell {
         match command {
             Command::Help { topic } => help::print(topic.as_deref(), out),
             Command::History => self.print_history(out),
-            Command::Version => Ok(writeln!(out, "Menagerie CLI version: {}", env!("CARGO_PKG_VERSION"))?),
+            Command::Version => help::print_version(out),
             Command::PrintWatches { on } => {
                 self.watches.print(*on);
                 Ok(())
