@@ -1,29 +1,13 @@
 //! The connect string, and in which order its hosts are tried. It never opens a connection.
 
-use std::fmt;
+use std::net::Ipv6Addr;
 
 use super::Error;
 use super::chroot::Chroot;
+use crate::wire::HostPort;
 
 /// The port of a host that names none.
 const DEFAULT_PORT: u16 = 2181;
-
-/// A server's address as it was given: a name or an IP address, and a port.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct HostPort {
-    pub(super) host: String,
-    pub(super) port: u16,
-}
-
-impl fmt::Display for HostPort {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
-    }
-}
 
 /// Splits `host:port,host:port/chroot`.
 pub(super) fn parse(connect_string: &str) -> Result<(Vec<HostPort>, Chroot), Error> {
@@ -48,7 +32,9 @@ fn parse_host(text: &str) -> Result<HostPort, Error> {
         let (host, after) = rest.split_once(']').ok_or_else(bad)?;
         (host, if after.is_empty() { None } else { Some(after.strip_prefix(':').ok_or_else(bad)?) })
     } else if text.matches(':').count() > 1 {
-        // A bare IPv6 address: it cannot carry a port.
+        // A bare IPv6 address: it cannot carry a port. Which interface it is on may follow it.
+        let address = text.split_once('%').map_or(text, |(address, _interface)| address);
+        address.parse::<Ipv6Addr>().map_err(|_| bad())?;
         (text, None)
     } else {
         text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)))
@@ -102,10 +88,13 @@ mod tests {
         assert_eq!(hosts("a"), ["a:2181"]);
         assert_eq!(hosts("a:1, b:2,"), ["a:1", "b:2"]);
         assert_eq!(hosts("[::1]:7,[fe80::2],::3"), ["[::1]:7", "[fe80::2]:2181", "[::3]:2181"]);
+        assert_eq!(hosts("fe80::2%eth0"), ["[fe80::2%eth0]:2181"]);
         assert_eq!(parse("a/x/y").unwrap().1, Chroot::root().below("/x/y").unwrap());
         assert_eq!(parse("a/").unwrap().1, Chroot::root());
-        for bad in ["", ",", "/x", "a:b", "a:0", "a:70000", ":1", "[::1", "[::1]1", "a/x//y", "a/x/"] {
-            assert!(parse(bad).is_err(), "{bad}");
+        let bad = ["", ",", "/x", "a:b", "a:0", "a:70000", ":1", "[::1", "[::1]1", "a/x//y", "a/x/"];
+        let no_address = ["a:b:c", "h:1:2", "zk:2181:app", "::1:x"];
+        for text in bad.into_iter().chain(no_address) {
+            assert!(parse(text).is_err(), "{text}");
         }
     }
 

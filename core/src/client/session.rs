@@ -28,11 +28,11 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use bytes::{Bytes, BytesMut};
 
 use crate::wire::proto::{AuthPacket, PASSWORD_LENGTH, WatchesRequest, xid};
-use crate::wire::{OpCode, Zxid};
+use crate::wire::{HostPort, OpCode, Zxid};
 
 use super::error::Cause;
 use super::event::{EventKind, WatchedEvent};
-use super::hosts::{HostPort, Hosts};
+use super::hosts::Hosts;
 use super::pending::Pending;
 use super::request::{
     Answer, Command, NoRecord, Request, Special, Ticket, Time, WatchRequest, Watcher, append, frame_of,

@@ -13,9 +13,9 @@ use tokio::time::{Instant, Sleep};
 use super::call::Completion;
 use super::event::EventQueue;
 use super::handle::{Inbox, Shared, Status};
-use super::hosts::HostPort;
 use super::request::{Ticket, Time, Watcher};
 use super::session::{Config, Output, Session};
+use crate::wire::HostPort;
 
 /// Bytes of a fresh read buffer; replies of a whole pipeline fit, so that they are handled at once.
 const READ_BYTES: usize = 64 * 1024;

@@ -3,8 +3,9 @@
 //! Knows nothing of who leads, who is connected, or of quorums being reached; names are not resolved here.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::str::FromStr;
+
+use crate::wire::HostPort;
 
 /// A list of servers, by id, and how their votes count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,15 +54,6 @@ pub struct PeerAddress {
     pub election_port: u16,
 }
 
-/// A host as it was written, and a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostPort {
-    /// Name or address; an IPv6 address without its brackets.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-}
-
 /// Whether a member votes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -78,16 +70,6 @@ pub struct Hierarchy {
     pub groups: BTreeMap<i64, Vec<i64>>,
     /// The weight of each member that has one given; 1 for the others.
     pub weights: BTreeMap<i64, i64>,
-}
-
-impl fmt::Display for HostPort {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
-    }
 }
 
 /// What a `server.N` value may look like; the text of every error here.

@@ -9,14 +9,14 @@ use bytes::{Bytes, BytesMut};
 use super::super::{Config, Output, Session};
 use crate::client::error::Cause;
 use crate::client::event::{EventKind, WatchedEvent};
-use crate::client::hosts::{HostPort, Hosts};
+use crate::client::hosts::Hosts;
 use crate::client::request::{
     Answer, Command, NoRecord, Request, Ticket, Time, WatchId, WatchKind, WatchRequest, Watcher,
 };
 use crate::client::{SessionCredentials, State};
 use crate::jute::{Decode, Encode, Reader};
 use crate::wire::proto::{ConnectRequest, ConnectResponse, ReplyHeader, RequestHeader, WatcherEvent, xid};
-use crate::wire::{OpCode, Zxid, frame};
+use crate::wire::{HostPort, OpCode, Zxid, frame};
 
 pub(super) const TIMEOUT: Duration = Duration::from_secs(9);
 pub(super) const ID: i64 = 0x10;
