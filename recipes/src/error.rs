@@ -106,7 +106,7 @@ impl Error {
         match self {
             Error::SessionExpired | Error::Lost(Loss::SessionExpired | Loss::SessionClosed) => true,
             Error::Client(source) | Error::NoClient { source, .. } | Error::Indeterminate { source, .. } => {
-                source.is_session_expired() || source.is_closed() || source.is_auth_failed()
+                is_session_over(source)
             }
             _ => false,
         }
@@ -116,6 +116,11 @@ impl Error {
     pub fn is_timeout(&self) -> bool {
         matches!(self, Error::Timeout { .. })
     }
+}
+
+/// As [`Error::is_session_over`], of what a call failed with.
+pub(crate) fn is_session_over(error: &client::Error) -> bool {
+    error.is_session_expired() || error.is_closed() || error.is_auth_failed()
 }
 
 impl From<client::Error> for Error {

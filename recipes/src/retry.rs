@@ -22,6 +22,11 @@ impl Backoff {
         Backoff { next: PAUSE }
     }
 
+    /// Whether there has been no pause yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.next == PAUSE
+    }
+
     pub(crate) async fn pause(&mut self) {
         tokio::time::sleep(self.next).await;
         self.next = (self.next * 2).min(LONGEST_PAUSE);

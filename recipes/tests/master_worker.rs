@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use menagerie_core::client::{Client, Version};
-use menagerie_core::wire::{CreateMode, OpCode};
+use menagerie_core::wire::{Acl, CreateMode, OpCode, Perms};
 use menagerie_recipes::Error;
 use menagerie_recipes::codec::{Codec, Json, Text};
 use menagerie_recipes::master_worker::{
@@ -47,6 +47,16 @@ impl Handler for Sum {
         let numbers: Vec<i64> = task.decode(&Json)?;
         assert!(!numbers.is_empty(), "nothing to add");
         Ok(Json.encode(&numbers.iter().sum::<i64>())?)
+    }
+}
+
+/// Returns so many bytes.
+struct Long;
+
+#[async_trait::async_trait]
+impl Handler for Long {
+    async fn handle(&self, task: &Task) -> Result<Bytes, TaskFailure> {
+        Ok(vec![0; task.decode(&Text)?.parse()?].into())
     }
 }
 
@@ -128,7 +138,8 @@ impl Cluster {
         let (proxy, client) = self.session(timeout).await?;
         let (sender, events) = mpsc::unbounded_channel();
         let square = Square { gate: Arc::clone(&self.gate), begun: Arc::clone(&self.begun) };
-        let worker = Worker::on(&client).root(&self.root).name(name).handler("square", square).handler("sum", Sum);
+        let worker = Worker::on(&client).root(&self.root).name(name);
+        let worker = worker.handler("square", square).handler("sum", Sum).handler("long", Long);
         let worker = worker.on_event(move |event| drop(sender.send(event)));
         let run = tokio::spawn(async move { stopped(worker.run().await) });
         Ok(Member { proxy, events, run })
@@ -141,6 +152,16 @@ impl Cluster {
     /// Lets this many handlers through.
     fn open(&self, handlers: usize) {
         self.gate.add_permits(handlers);
+    }
+
+    /// Lets everybody do only this with the znode: some of the letters `cdrwa`.
+    async fn permit(&self, of: &str, letters: &str) -> TestResult {
+        let perms = Perms::parse(letters).ok_or("not permissions")?;
+        let operator = self.service.client().await?;
+        operator
+            .set_acl(&format!("{}/{of}", self.root), vec![Acl::new(perms, "world", "anyone")], Version::Any)
+            .await?;
+        Ok(operator.close().await?)
     }
 
     async fn children(&self, of: &str) -> TestResult<Vec<String>> {
@@ -196,13 +217,17 @@ async fn tasks_are_handed_in_done_and_collected() -> TestResult {
     let done = soon("the sum", sum.into_future()).await??;
     assert_eq!(Codec::<i64>::decode(&Json, &done.output)?, 6);
 
-    // A failure and a panic are results.
+    // A failure, a panic and an output that no znode can hold are results.
     let failing = tasks.submit("square", "twelve").await?;
     let error = soon("the failure", failing.into_future()).await?.err().ok_or("it did not fail")?;
     assert!(matches!(&error, Error::TaskFailed { message, .. } if message.contains("invalid digit")), "{error}");
     let panicking = tasks.submit_as("sum", &Json, &Vec::<i64>::new()).await?;
     let error = soon("the panic", panicking.into_future()).await?.err().ok_or("it did not fail")?;
     assert!(matches!(&error, Error::TaskFailed { message, .. } if message.contains("nothing to add")), "{error}");
+
+    let too_long = tasks.submit("long", "2000000").await?;
+    let error = soon("the failure", too_long.into_future()).await?.err().ok_or("it did not fail")?;
+    assert!(matches!(&error, Error::TaskFailed { message, .. } if message.contains("cannot be written")), "{error}");
 
     assert!(tasks.list().await?.is_empty());
     assert!(cluster.children("assign/w1").await?.is_empty());
@@ -410,6 +435,54 @@ async fn a_lost_reply_to_a_reassignment_gives_the_task_to_one_worker_only() -> T
     cluster.open(3);
     assert_eq!(soon("the result", handle.into_future()).await??.output, "36");
     assert_eq!(cluster.begun.load(Ordering::SeqCst), 2);
+    Ok(())
+}
+
+/// A worker that was not allowed to write a status gave its assignment up instead; so the task came back to it, and was worked out again
+/// and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_result_that_is_refused_is_kept_until_it_can_be_written() -> TestResult {
+    let cluster = Cluster::start().await?;
+    let tasks = cluster.tasks().await?;
+    let _master = cluster.master("m1").await?;
+    let mut worker = cluster.worker("w1").await?;
+    let handle = tasks.submit("square", "5").await?;
+    let task = format!("tasks/{}", worker.hears("w1 begins", started).await?);
+    cluster.permit(&task, "ra").await?;
+    cluster.open(100);
+    let tries = async || Ok(worker.proxy.seen(OpCode::Multi));
+    eventually("w1 tries to write its result, and tries again", tries, |tries| *tries >= 4).await?;
+    assert_eq!(cluster.begun.load(Ordering::SeqCst), 1);
+    cluster.permit(&task, "cdrwa").await?;
+    worker.hears("w1 commits", committed).await?;
+    assert_eq!(soon("the result", handle.into_future()).await??.output, "25");
+    assert_eq!(cluster.begun.load(Ordering::SeqCst), 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_its_worker_may_not_read_is_read_again_but_not_without_pause() -> TestResult {
+    let cluster = Cluster::start().await?;
+    let operator = cluster.service.client().await?;
+    let tasks = cluster.tasks().await?;
+    let mut worker = cluster.worker("w1").await?;
+    worker.hears("w1 registers", |event| matches!(event, WorkerEvent::Registered).then_some(())).await?;
+    let handle = tasks.submit("square", "5").await?;
+    let task = format!("tasks/{}", handle.name());
+    cluster.permit(&task, "cdwa").await?;
+    // It must look at the assignment first; the pauses grow from 20 ms, so that few tries fit into a second, however slow the machine.
+    let before = worker.proxy.seen(OpCode::GetData);
+    let start = tokio::time::Instant::now();
+    operator.create(&format!("{}/assign/w1/{}", cluster.root, handle.name()), "", CreateMode::Persistent).await?;
+    let reads = async || Ok(worker.proxy.seen(OpCode::GetData) - before);
+    eventually("w1 tries to read it, and tries again", reads, |reads| *reads >= 4).await?;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let most = 2 * (8 + start.elapsed().as_secs());
+    assert!(reads().await? as u64 <= most, "{} reads in {:?}", reads().await?, start.elapsed());
+    cluster.permit(&task, "cdrwa").await?;
+    cluster.open(1);
+    assert_eq!(soon("the result", handle.into_future()).await??.output, "25");
+    assert_eq!(cluster.begun.load(Ordering::SeqCst), 1);
     Ok(())
 }
 

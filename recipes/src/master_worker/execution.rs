@@ -9,12 +9,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use menagerie_core::client::{Client, Error, Version};
-use menagerie_core::wire::CreateMode;
+use menagerie_core::wire::{CreateMode, ErrorCode};
 use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
+use crate::error::is_session_over;
 use crate::mark;
-use crate::retry::{PAUSE, reread, until_answered};
+use crate::retry::{Backoff, reread, until_answered};
 
 use super::event::{Listener, WorkerEvent};
 use super::handler::{Handler, Task, TaskFailure};
@@ -77,15 +78,7 @@ impl Execution {
             _taken = taken_away => return Ok(Some(WorkerEvent::Abandoned { task: name })),
         };
         let mut record = StatusRecord { worker: self.worker.clone(), outcome };
-        let fate = match self.finish(&task, &record).await {
-            Err(error) if !(error.is_session_expired() || error.is_closed()) => {
-                // The output is too long, say. That must not make the task run for ever.
-                warn!(task = name, %error, "the output cannot be written");
-                record.outcome = Err(format!("the output cannot be written: {error}"));
-                self.finish(&task, &record).await?
-            }
-            fate => fate?,
-        };
+        let fate = self.finish(&task, &mut record).await?;
         Ok(Some(match fate {
             Fate::Committed => WorkerEvent::Committed { task: name, failed: record.outcome.is_err() },
             Fate::Rejected => WorkerEvent::Rejected { task: name },
@@ -93,8 +86,18 @@ impl Execution {
         }))
     }
 
-    /// The task, if it is still to be done here.
+    /// The task, if it is still to be done here. What must not be read is asked for until it may be, or is taken away.
     async fn read(&self, name: &str) -> Result<Option<Task>, Error> {
+        let mut backoff = Backoff::new();
+        loop {
+            match self.try_read(name).await {
+                Err(error) if !is_session_over(&error) => later(&mut backoff, name, "reading it", &error).await,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_read(&self, name: &str) -> Result<Option<Task>, Error> {
         let (assignment, path) = (self.layout.assignment(&self.worker, name), self.layout.task(name));
         let (first, second) = (self.client.get_data(&assignment), self.client.get_data(&path));
         let token = match reread(first, || self.client.get_data(&assignment)).await {
@@ -105,7 +108,7 @@ impl Execution {
         let data = match reread(second, || self.client.get_data(&path)).await {
             Ok((data, _)) => data,
             Err(error) if error.is_no_node() => {
-                self.forget(&assignment).await?;
+                self.forget(name, &assignment).await?;
                 return Ok(None);
             }
             Err(error) => return Err(error),
@@ -132,31 +135,36 @@ impl Execution {
         }
     }
 
-    /// Writes the result and removes the assignment, together or not at all.
-    async fn finish(&self, task: &Task, record: &StatusRecord) -> Result<Fate, Error> {
+    /// Writes the result and removes the assignment, together or not at all. A result that cannot be written at all, because it is too long,
+    /// becomes a failure. One that may not be written yet, for want of a permission or of quota, is kept and written later: giving
+    /// the assignment up would only have the work done again.
+    async fn finish(&self, task: &Task, record: &mut StatusRecord) -> Result<Fate, Error> {
         let mark = mark::new();
-        let (status, data) = (self.layout.status(&task.name), record.encode(&mark));
+        let (name, status) = (task.name.as_str(), self.layout.status(&task.name));
         let assignment = task.assignment.as_str();
-        let mut in_doubt = false;
+        let (mut backoff, mut in_doubt) = (Backoff::new(), false);
         loop {
             let multi = self.client.multi().check(assignment, Version::Any);
-            let multi = multi.create(&status, data.clone(), CreateMode::Persistent).delete(assignment, Version::Any);
-            match multi.commit().await {
-                Ok(_) => return Ok(Fate::Committed),
-                Err(error) if error.is_retryable() => {
-                    in_doubt |= error.may_have_applied();
-                    tokio::time::sleep(PAUSE).await;
-                }
+            let multi = multi.create(&status, record.encode(&mark), CreateMode::Persistent);
+            let Err(error) = multi.delete(assignment, Version::Any).commit().await else { return Ok(Fate::Committed) };
+            match error.multi_failure() {
                 // The assignment is gone: through a first try whose reply was lost, or it was never ours to finish.
-                Err(error) if error.multi_failure().is_some_and(|(index, _)| index == 0) => {
-                    return if in_doubt { self.whose_is(&task.name, &mark).await } else { Ok(Fate::Rejected) };
-                }
-                Err(error) if error.multi_failure().is_some() => {
-                    warn!(task = task.name, %error, "assigned to this worker, but withdrawn or done");
-                    self.forget(assignment).await?;
+                Some((0, ErrorCode::NoNode)) if in_doubt => return self.whose_is(name, &mark).await,
+                Some((0, ErrorCode::NoNode)) => return Ok(Fate::Rejected),
+                Some((1, ErrorCode::NoNode | ErrorCode::NodeExists)) => {
+                    warn!(task = name, %error, "assigned to this worker, but withdrawn or done");
+                    self.forget(name, assignment).await?;
                     return Ok(Fate::Rejected);
                 }
-                Err(error) => return Err(error),
+                None if is_session_over(&error) => return Err(error),
+                None if error.code() == Some(ErrorCode::BadArguments) && record.outcome.is_ok() => {
+                    warn!(task = name, %error, "the output cannot be written");
+                    record.outcome = Err(format!("the output cannot be written: {error}"));
+                }
+                _ => {
+                    in_doubt |= error.may_have_applied();
+                    later(&mut backoff, name, "writing its result", &error).await;
+                }
             }
         }
     }
@@ -177,11 +185,25 @@ impl Execution {
         }
     }
 
-    /// Removes an assignment of ours to a task that needs nothing more.
-    async fn forget(&self, assignment: &str) -> Result<(), Error> {
-        match until_answered(|| self.client.delete(assignment, Version::Any)).await {
-            Err(error) if !error.is_no_node() => Err(error),
-            _ => Ok(()),
+    /// Removes an assignment of ours to a task that needs nothing more. While it stays, the task would be taken for one to be done.
+    async fn forget(&self, name: &str, assignment: &str) -> Result<(), Error> {
+        let mut backoff = Backoff::new();
+        loop {
+            match self.client.delete(assignment, Version::Any).await {
+                Err(error) if is_session_over(&error) => return Err(error),
+                Err(error) if !error.is_no_node() => later(&mut backoff, name, "giving it up", &error).await,
+                _ => return Ok(()),
+            }
         }
     }
+}
+
+/// Waits until something that failed can be tried again. It is told once, since it may go on for long.
+async fn later(backoff: &mut Backoff, task: &str, what: &str, error: &Error) {
+    if backoff.is_new() && !error.is_retryable() {
+        warn!(task, %error, "{what} is refused; trying again until it is not");
+    } else {
+        debug!(task, %error, "{what} failed; trying again");
+    }
+    backoff.pause().await;
 }

@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use menagerie_core::client::{Client, Multi, Version};
 use tracing::{debug, info};
 
+use crate::error::is_session_over;
 use crate::limits::check_path;
 use crate::loss::LossPolicy;
 use crate::parents::Parents;
@@ -186,7 +187,7 @@ impl Office<'_> {
                         announce(transition, listener);
                     }
                     Err(error) if error.multi_failure().is_some_and(|(index, _)| index < FENCE) => return Ok(Deposed),
-                    Err(error) if error.is_session_expired() || error.is_closed() => return Err(error.into()),
+                    Err(error) if is_session_over(&error) => return Err(error.into()),
                     Err(error) => {
                         debug!(?transition, %error, "not applied as planned; looking again");
                         view.doubt(&transition);
