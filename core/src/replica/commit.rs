@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::connect::accepted;
-use super::{Origin, Output, Proposal, Replica, Shared};
+use super::{Barrier, Origin, Output, Proposal, Replica, Shared};
 use crate::jute::{Encode, Put};
 use crate::tree::{Change, DataTree, Outcome};
 use crate::wire::proto::{MultiResponse, MultiResult, ReplyHeader, WatcherEvent, xid};
@@ -27,18 +27,19 @@ impl Replica {
         }
         for (record, origin, outcome) in done {
             self.answer(&record, &origin, outcome);
+            self.release_barriers(record.header.zxid);
         }
-        self.release_barriers();
     }
 
-    pub(super) fn release_barriers(&mut self) {
-        if self.barriers.is_empty() {
-            return;
-        }
-        let applied = self.shared.tree().last_zxid();
+    /// Answers what waited for the transactions up to `applied` and for no later one.
+    pub(super) fn release_barriers(&mut self, applied: Zxid) {
         while let Some(barrier) = self.barriers.pop_front_if(|barrier| barrier.after <= applied) {
-            let frame = reply(barrier.frame_xid, applied, ErrorCode::Ok.code(), |out| out.put_str(&barrier.path));
-            self.outputs.push_back(Output::Reply { conn: barrier.conn, frame, close: false });
+            let Barrier { after, conn, xid, answer } = barrier;
+            let frame = match answer {
+                Ok(path) => reply(xid, after, ErrorCode::Ok.code(), |out| out.put_str(&path)),
+                Err(code) => reply(xid, after, code.code(), |_| {}),
+            };
+            self.outputs.push_back(Output::Reply { conn, frame, close: false });
         }
     }
 

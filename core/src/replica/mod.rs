@@ -36,7 +36,7 @@ use crate::auth::AuthConfig;
 use crate::session::{SessionIds, SessionTracker};
 use crate::wire::proto::{ConnectRequest, ConnectResponse};
 use crate::wire::txn::TxnRecord;
-use crate::wire::{OpCode, Zxid};
+use crate::wire::{ErrorCode, OpCode, Zxid};
 use crate::zab::{Leader, ServerId};
 use outstanding::Outstanding;
 
@@ -161,13 +161,14 @@ struct Proposal {
     origin: Origin,
 }
 
-/// A reply that waits until everything proposed before it is applied.
+/// A reply that needs no transaction: it waits until everything proposed before it is answered.
 #[derive(Debug)]
 struct Barrier {
     after: Zxid,
     conn: ConnId,
-    frame_xid: i32,
-    path: String,
+    xid: i32,
+    /// A sync's path, or why the request is refused.
+    answer: Result<String, ErrorCode>,
 }
 
 /// One ensemble member. See the module's picture.

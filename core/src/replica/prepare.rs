@@ -10,6 +10,9 @@ use crate::wire::proto::{
 use crate::wire::txn::{DIGEST_VERSION, Txn, TxnDigest, TxnHeader, TxnRecord};
 use crate::wire::{ErrorCode, OpCode, frame};
 
+/// What a log's entry holds beside the record: its header and the digest.
+const ENTRY_OVERHEAD: usize = 32 + 12;
+
 impl Replica {
     pub(super) fn request(&mut self, now: Time, request: &Request) {
         let Request { conn, session, xid, op, .. } = *request;
@@ -22,10 +25,15 @@ impl Replica {
         let _ = self.sessions.touch(session, now.monotonic_ms);
         let origin = Origin::Request { conn, xid, op };
         match op {
-            OpCode::Sync => self.sync(request),
+            OpCode::Sync => {
+                let path = decoded::<PathOnly>(&request.body).map(|request| request.path);
+                self.after_proposals(request, path);
+            }
             OpCode::CloseSession => self.propose_close(now, session, xid, origin),
-            OpCode::Reconfig if self.config.reconfig_enabled => self.reply_error(request, ErrorCode::Unimplemented),
-            OpCode::Reconfig => self.reply_error(request, ErrorCode::ReconfigDisabled),
+            OpCode::Reconfig if self.config.reconfig_enabled => {
+                self.after_proposals(request, Err(ErrorCode::Unimplemented))
+            }
+            OpCode::Reconfig => self.after_proposals(request, Err(ErrorCode::ReconfigDisabled)),
             _ => {
                 let txn = self.prepare(now, request);
                 self.propose(now, session, xid, txn, origin);
@@ -76,7 +84,11 @@ impl Replica {
             _ => Err(ErrorCode::Unimplemented),
         }?;
         // A transaction that could not be read back would keep every member from starting again.
-        if txn.to_bytes().len() > self.config.max_txn_bytes { Err(ErrorCode::MarshallingError) } else { Ok(txn) }
+        if txn.to_bytes().len() + ENTRY_OVERHEAD > self.config.max_txn_bytes {
+            Err(ErrorCode::MarshallingError)
+        } else {
+            Ok(txn)
+        }
     }
 
     /// Closes a session: its ephemeral znodes go with it.
@@ -86,10 +98,17 @@ impl Replica {
         let shared = std::sync::Arc::clone(&self.shared);
         let tree = shared.tree();
         self.pending.begin();
-        let paths = self.pending.ephemerals(&tree, session);
+        let mut paths = self.pending.ephemerals(&tree, session);
         for path in &paths {
             Scope::remove(&mut self.pending, &tree, zxid, path);
         }
+        // What does not fit is not listed: applying it deletes whatever the session still owns.
+        let mut bytes = ENTRY_OVERHEAD + 4;
+        let fit = paths.iter().take_while(|path| {
+            bytes += 4 + path.len();
+            bytes <= self.config.max_txn_bytes
+        });
+        paths.truncate(fit.count());
         drop(tree);
         self.propose(now, session, cxid, Txn::CloseSession { paths: Some(paths) }, origin);
     }
@@ -105,21 +124,12 @@ impl Replica {
         self.outputs.push_back(Output::Persist { zxid, entry });
     }
 
-    /// Answers when everything proposed so far is applied (protocol §7.5).
-    fn sync(&mut self, request: &Request) {
-        let Ok(PathOnly { path }) = PathOnly::from_bytes(&request.body) else {
-            self.reply_error(request, ErrorCode::MarshallingError);
-            return;
-        };
-        let barrier = Barrier { after: self.leader.last_proposed(), conn: request.conn, frame_xid: request.xid, path };
-        self.barriers.push_back(barrier);
-        self.release_barriers();
-    }
-
-    fn reply_error(&mut self, request: &Request, code: ErrorCode) {
-        let zxid = self.shared.tree().last_zxid();
-        let header = ReplyHeader { xid: request.xid, zxid, err: code.code() };
-        self.outputs.push_back(Output::Reply { conn: request.conn, frame: frame::of(&header), close: false });
+    /// Answers when everything proposed so far is answered (protocol §7.5).
+    fn after_proposals(&mut self, request: &Request, answer: Result<String, ErrorCode>) {
+        let after = self.leader.last_proposed();
+        self.barriers.push_back(Barrier { after, conn: request.conn, xid: request.xid, answer });
+        let applied = self.shared.tree().last_zxid();
+        self.release_barriers(applied);
     }
 }
 

@@ -292,14 +292,88 @@ fn a_client_that_has_seen_more_is_sent_elsewhere() {
     assert_eq!(member.settle(), [Output::Close { conn: 1 }]);
 }
 
+/// The xids of the replies, in their order, when everything was persisted by one sync of the disk.
+fn replies_of_one_group_commit(member: &mut Member) -> Vec<i32> {
+    let mut last = None;
+    let mut xids = Vec::new();
+    loop {
+        match member.replica.poll_output() {
+            Some(Output::Persist { zxid, .. }) => last = Some(zxid),
+            Some(Output::Reply { frame, .. }) => xids.push(split(&frame).0.xid),
+            Some(_) => {}
+            None => match last.take() {
+                Some(zxid) => member.replica.handle(member.now, Input::Persisted { zxid }),
+                None => return xids,
+            },
+        }
+    }
+}
+
+/// A sync's reply came after those of the writes behind it when one group commit held all of them; the clients took it for
+/// a reply out of order and gave the connection up.
 #[test]
-fn sync_waits_for_what_was_proposed_before_it() {
+fn sync_is_answered_after_what_was_proposed_before_it_and_before_what_came_after() {
     let mut member = Member::new();
     let session = member.connect(CONN, 0, None).session_id;
     member.send(CONN, session, OpCode::Create, &create("/a", 0));
     member.send(CONN, session, OpCode::Sync, &PathOnly { path: "/x".into() });
+    member.send(CONN, session, OpCode::Create, &create("/b", 0));
+    member.send(CONN, session, OpCode::Sync, &PathOnly { path: "/x".into() });
+    assert_eq!(replies_of_one_group_commit(&mut member), [1, 2, 3, 4]);
+}
+
+/// What is refused without a transaction waits its turn too.
+#[test]
+fn a_refusal_does_not_overtake_the_writes_before_it() {
+    let mut member = Member::new();
+    let session = member.connect(CONN, 0, None).session_id;
+    member.send(CONN, session, OpCode::Create, &create("/a", 0));
+    member.send(CONN, session, OpCode::Reconfig, &0);
+    member.send(CONN, session, OpCode::Sync, &-7);
+    member.send(CONN, session, OpCode::Create, &create("/b", 0));
+    assert_eq!(replies_of_one_group_commit(&mut member), [1, 2, 3, 4]);
+}
+
+/// A session could own more ephemerals than one transaction may list. Its end could not be logged: the server stopped,
+/// and stopped again after every start.
+#[test]
+fn the_end_of_a_session_with_many_ephemerals_fits_into_the_log() {
+    let mut member = Member::new();
+    member.replica.config.max_txn_bytes = 400;
+    let session = member.connect(CONN, 0, None).session_id;
+    for number in 0..20 {
+        member.call(session, OpCode::Create, &create(&format!("/{number:060}"), 1));
+    }
+    member.send(CONN, session, OpCode::CloseSession, &Vec::<i32>::new());
     let outputs = member.settle();
-    assert!(matches!(outputs[..], [Output::Persist { .. }, Output::Reply { .. }, Output::Reply { .. }]));
+    assert!(outputs.iter().any(|output| matches!(output, Output::Reply { close: true, .. })));
+    for output in outputs {
+        if let Output::Persist { entry, .. } = output {
+            assert!(entry.len() <= 400, "{} bytes", entry.len());
+        }
+    }
+    assert_eq!(member.shared.tree().ephemeral_count(), 0);
+}
+
+/// The log measures header and digest too.
+#[test]
+fn no_write_is_proposed_that_the_log_cannot_hold() {
+    let mut member = Member::new();
+    member.replica.config.max_txn_bytes = 300;
+    let session = member.connect(CONN, 0, None).session_id;
+    let mut codes = BTreeSet::new();
+    for length in 100..300 {
+        let data = Some(Bytes::from(vec![0; length]));
+        member.send(CONN, session, OpCode::Create, &CreateRequest { data, ..create("/s", 2) });
+        for output in member.settle() {
+            match output {
+                Output::Persist { entry, .. } => assert!(entry.len() <= 300, "{} bytes", entry.len()),
+                Output::Reply { frame, .. } => drop(codes.insert(split(&frame).0.err)),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(codes, BTreeSet::from([0, ErrorCode::MarshallingError.code()]));
 }
 
 #[test]
