@@ -9,10 +9,10 @@ use bytes::{Bytes, BytesMut};
 use menagerie_core::embedded::Server;
 use menagerie_core::jute::{Decode, Encode, Reader};
 use menagerie_core::wire::proto::{
-    ConnectRequest, ConnectResponse, CreateRequest, GetDataResponse, PathRequest, ReplyHeader, RequestHeader,
-    SetDataRequest, WatcherEvent, xid,
+    AddWatchRequest, AuthPacket, ConnectRequest, ConnectResponse, CreateRequest, GetDataResponse, PathRequest,
+    PathVersion, ReplyHeader, RequestHeader, SetDataRequest, WatcherEvent, xid,
 };
-use menagerie_core::wire::{Acl, ErrorCode, OpCode, frame};
+use menagerie_core::wire::{Acl, AddWatchMode, ErrorCode, OpCode, frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -170,6 +170,37 @@ async fn an_unknown_request_does_not_overtake_the_replies_before_it() {
     let mut wire = Wire::open(&server).await;
     wire.send(&[get(1, "/b", false)]).await;
     assert_eq!(wire.reply().await.0.err, ErrorCode::NoNode.code(), "nothing behind it was done");
+    server.stop().await;
+}
+
+/// Protocol §2.9, the delivery filter: names and changes of znodes that a client may not read were told to it all the same.
+#[tokio::test]
+async fn a_watcher_is_not_told_of_what_it_may_not_read() {
+    let server = Server::start().await.unwrap();
+    let (mut bob, mut stranger) = (Wire::open(&server).await, Wire::open(&server).await);
+    let auth = AuthPacket { kind: 0, scheme: "digest".into(), auth: Some(Bytes::from_static(b"bob:secret")) };
+    bob.send(&[request(xid::AUTH, OpCode::Auth, &auth)]).await;
+    assert_eq!(bob.reply().await.0.err, 0);
+    let watch = AddWatchRequest { path: "/".into(), mode: AddWatchMode::PersistentRecursive.code() };
+    for wire in [&mut bob, &mut stranger] {
+        wire.send(&[request(1, OpCode::AddWatch, &watch)]).await;
+        assert_eq!(wire.reply().await.0.err, 0);
+    }
+    let secret = CreateRequest { path: "/secret".into(), data: None, acl: Acl::creator_all(), flags: 0 };
+    let delete = request(4, OpCode::Delete, &PathVersion { path: "/secret".into(), version: -1 });
+    let requests = [request(2, OpCode::Create, &secret), set(3, "/secret", b"1"), delete, create(5, "/open", 0)];
+    bob.send(&requests).await;
+    let (mut told, mut replies) = (Vec::new(), 0);
+    while replies < 4 {
+        let (header, body) = bob.reply().await;
+        match header.xid {
+            xid::NOTIFICATION => told.push(WatcherEvent::from_bytes(&body).unwrap().path),
+            _ => replies += 1,
+        }
+    }
+    assert_eq!(told, ["/secret", "/secret", "/secret", "/open"]);
+    let (_, body) = stranger.reply().await;
+    assert_eq!(WatcherEvent::from_bytes(&body).unwrap().path, "/open");
     server.stop().await;
 }
 

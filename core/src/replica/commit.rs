@@ -1,14 +1,17 @@
 //! The second half of a write: when it is on a quorum's disks, apply it, tell the watchers, answer (protocol §7.3).
 
+use std::collections::BTreeSet;
+
 use bytes::{Bytes, BytesMut};
 
 use super::connect::accepted;
 use super::{Barrier, Origin, Output, Proposal, Replica, Shared};
 use crate::jute::{Encode, Put};
 use crate::tree::{Change, DataTree, Outcome};
+use crate::watch::WatchEvent;
 use crate::wire::proto::{MultiResponse, MultiResult, ReplyHeader, WatcherEvent, xid};
 use crate::wire::txn::{Txn, TxnRecord};
-use crate::wire::{ErrorCode, KeeperState, OpCode, Zxid, frame};
+use crate::wire::{ErrorCode, EventKind, KeeperState, OpCode, Zxid, frame};
 
 impl Replica {
     /// Applies everything that is committed: one lock of the tree for all of it.
@@ -101,14 +104,27 @@ fn tell(shared: &Shared, zxid: Zxid, changes: &[Change]) {
     if watches.is_empty() {
         return;
     }
-    let mut deliver = |watchers: &std::collections::BTreeSet<u64>, event: crate::watch::WatchEvent<'_>| {
-        shared.sink().deliver(watchers, event_frame(zxid, event.kind.code(), event.path));
-    };
+    let sink = shared.sink();
     for change in changes {
+        let (Change::Created { acl, .. } | Change::Deleted { acl, .. } | Change::DataChanged { acl, .. }) = change
+        else {
+            continue;
+        };
+        // What happened to a znode is told to who may read it; that a parent's children changed, to who may read the parent.
+        let mut deliver = |watchers: &BTreeSet<u64>, event: WatchEvent<'_>| {
+            let acl = match (event.kind, change) {
+                (
+                    EventKind::NodeChildrenChanged,
+                    Change::Created { parent_acl, .. } | Change::Deleted { parent_acl, .. },
+                ) => parent_acl,
+                _ => acl,
+            };
+            sink.deliver(watchers, acl, event_frame(zxid, event.kind.code(), event.path));
+        };
         match change {
-            Change::Created { path } => watches.created(path, &mut deliver),
-            Change::Deleted { path } => watches.deleted(path, &mut deliver),
-            Change::DataChanged { path } => watches.data_changed(path, &mut deliver),
+            Change::Created { path, .. } => watches.created(path, &mut deliver),
+            Change::Deleted { path, .. } => watches.deleted(path, &mut deliver),
+            Change::DataChanged { path, .. } => watches.data_changed(path, &mut deliver),
             Change::AclChanged { .. } => {}
         }
     }

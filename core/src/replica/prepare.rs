@@ -5,10 +5,10 @@ use super::prepare_ops::Scope;
 use super::{Barrier, Origin, Output, Proposal, Replica, Request, Time};
 use crate::jute::{Decode, Encode};
 use crate::wire::proto::{
-    CreateRequest, CreateTtlRequest, MultiRequest, PathOnly, PathVersion, ReplyHeader, SetAclRequest, SetDataRequest,
+    CreateRequest, CreateTtlRequest, MultiRequest, PathOnly, PathVersion, SetAclRequest, SetDataRequest,
 };
 use crate::wire::txn::{DIGEST_VERSION, Txn, TxnDigest, TxnHeader, TxnRecord};
-use crate::wire::{ErrorCode, OpCode, frame};
+use crate::wire::{ErrorCode, OpCode};
 
 /// What a log's entry holds beside the record: its header and the digest.
 const ENTRY_OVERHEAD: usize = 32 + 12;
@@ -31,7 +31,7 @@ impl Replica {
             }
             OpCode::CloseSession => self.propose_close(now, session, xid, origin),
             OpCode::Reconfig if self.config.reconfig_enabled => {
-                self.after_proposals(request, Err(ErrorCode::Unimplemented))
+                self.after_proposals(request, Err(ErrorCode::Unimplemented));
             }
             OpCode::Reconfig => self.after_proposals(request, Err(ErrorCode::ReconfigDisabled)),
             _ => {

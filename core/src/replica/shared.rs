@@ -11,11 +11,12 @@ use bytes::Bytes;
 use super::ConnId;
 use crate::tree::DataTree;
 use crate::watch::WatchTable;
+use crate::wire::Acl;
 
 /// Where events go. Called with the tree's write lock held: it must not block.
 pub trait EventSink: Send + Sync {
-    /// Queues the framed event on each connection, ahead of whatever is queued there later.
-    fn deliver(&self, connections: &BTreeSet<ConnId>, frame: Bytes);
+    /// Queues the framed event on each connection that `acl` permits to read, ahead of whatever is queued there later.
+    fn deliver(&self, connections: &BTreeSet<ConnId>, acl: &[Acl], frame: Bytes);
 }
 
 /// The state that reads are served from.

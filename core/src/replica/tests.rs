@@ -23,7 +23,7 @@ struct Told(Arc<Mutex<Vec<Event>>>);
 type Event = (BTreeSet<ConnId>, Bytes);
 
 impl EventSink for Told {
-    fn deliver(&self, connections: &BTreeSet<ConnId>, frame: Bytes) {
+    fn deliver(&self, connections: &BTreeSet<ConnId>, _: &[Acl], frame: Bytes) {
         self.0.lock().unwrap().push((connections.clone(), frame));
     }
 }

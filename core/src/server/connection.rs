@@ -61,7 +61,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(context: Arc<Context>, conn: ConnId, session: i64, handle: Arc<Handle>, input: BytesMut) -> Self {
-        let ids = [Id::new("ip", handle.remote.ip().to_string())].into();
+        let ids = handle.ids();
         let (line, out, to_member) = (VecDeque::new(), BytesMut::new(), Vec::new());
         Connection { context, conn, session, handle, ids, line, input, out, to_member, closing: false }
     }
@@ -260,6 +260,7 @@ impl Connection {
             let mut ids = self.ids.to_vec();
             ids.extend(proved.into_iter().filter(|id| !self.ids.contains(id)));
             self.ids = ids.into();
+            self.handle.set_ids(Arc::clone(&self.ids));
             ErrorCode::Ok
         } else {
             tracing::warn!(remote = %self.handle.remote, "closing a connection whose credentials were refused");
@@ -270,7 +271,7 @@ impl Connection {
     }
 
     fn absorb(&mut self, message: Outgoing) {
-        self.handle.taken();
+        self.handle.taken(&message);
         match message {
             Outgoing::Event(frame) => self.out.extend_from_slice(&frame),
             Outgoing::Reply { frame, close } => {

@@ -34,6 +34,8 @@ pub(super) async fn run(context: Arc<Context>, listener: TcpListener) {
         };
         match accepted {
             Ok((stream, remote)) => {
+                // A listener of both families sees IPv4 clients under mapped addresses, which no ACL names.
+                let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
                 let conn = next;
                 next += 1;
                 if let Some(slot) = admit(&context, &per_address, remote) {
@@ -124,13 +126,14 @@ async fn open(
     };
     context.events.send(Event::Connect { conn, request }).ok()?;
     let response = tokio::select! {
-        message = outgoing.recv() => match message {
-            Some(Outgoing::Connected(response)) => response,
-            _ => return None,
-        },
+        message = outgoing.recv() => {
+            let message = message?;
+            handle.taken(&message);
+            let Outgoing::Connected(response) = message else { return None };
+            response
+        }
         () = handle.cancel.cancelled() => return None,
     };
-    handle.taken();
     handle.heard_ms.store(context.clock.monotonic_ms(), std::sync::atomic::Ordering::Relaxed);
     handle.session.store(response.session_id, std::sync::atomic::Ordering::Relaxed);
     stream.write_all(&frame::of(&response)).await.ok()?;

@@ -9,12 +9,16 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::{self, AuthConfig};
 use crate::replica::{ConnId, EventSink};
 use crate::wire::proto::ConnectResponse;
+use crate::wire::{Acl, Id, Perms};
 
-/// Frames that may wait for a connection that does not take them; then it is closed, so that a reader that stopped
-/// reading costs bounded memory.
-const MOST_QUEUED: usize = 20_000;
+/// Bytes that may wait for a connection that does not take them; then it is closed, so that a reader that stopped reading
+/// costs bounded memory.
+const MOST_QUEUED_BYTES: usize = 16 << 20;
+/// What a queued frame costs beside its bytes.
+const FRAME_COST: usize = 64;
 
 /// What a connection's task is told.
 #[derive(Debug)]
@@ -37,8 +41,22 @@ pub(super) struct Handle {
     pub(super) received: AtomicU64,
     pub(super) sent: AtomicU64,
     pub(super) cancel: CancellationToken,
+    /// Its identities, for the events it may hear.
+    ids: Mutex<Arc<[Id]>>,
     queued: AtomicUsize,
+    queued_bytes: AtomicUsize,
     outgoing: mpsc::UnboundedSender<Outgoing>,
+}
+
+impl Outgoing {
+    /// What it costs while it waits, in bytes.
+    fn cost(&self) -> usize {
+        FRAME_COST
+            + match self {
+                Outgoing::Event(frame) | Outgoing::Reply { frame, .. } => frame.len(),
+                Outgoing::Connected(_) => 0,
+            }
+    }
 }
 
 impl Handle {
@@ -54,14 +72,18 @@ impl Handle {
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             cancel,
+            ids: Mutex::new([Id::new("ip", remote.ip().to_string())].into()),
             queued: AtomicUsize::new(0),
+            queued_bytes: AtomicUsize::new(0),
             outgoing,
         }
     }
 
     /// Queues something for the connection. A connection that is gone does not need it any more.
     pub(super) fn send(&self, outgoing: Outgoing) {
-        if self.queued.fetch_add(1, Ordering::Relaxed) > MOST_QUEUED {
+        let cost = outgoing.cost();
+        self.queued.fetch_add(1, Ordering::Relaxed);
+        if self.queued_bytes.fetch_add(cost, Ordering::Relaxed) + cost > MOST_QUEUED_BYTES {
             if !self.cancel.is_cancelled() {
                 tracing::warn!(remote = %self.remote, "client does not read its replies; closing the connection");
             }
@@ -71,9 +93,20 @@ impl Handle {
         let _ = self.outgoing.send(outgoing);
     }
 
-    /// The connection's task has taken something from its queue.
-    pub(super) fn taken(&self) {
+    /// The connection's task has taken this from its queue.
+    pub(super) fn taken(&self, outgoing: &Outgoing) {
         self.queued.fetch_sub(1, Ordering::Relaxed);
+        self.queued_bytes.fetch_sub(outgoing.cost(), Ordering::Relaxed);
+    }
+
+    /// Who the connection is.
+    pub(super) fn ids(&self) -> Arc<[Id]> {
+        Arc::clone(&self.ids.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The connection has proved more identities.
+    pub(super) fn set_ids(&self, ids: Arc<[Id]>) {
+        *self.ids.lock().unwrap_or_else(PoisonError::into_inner) = ids;
     }
 
     /// Things that wait for the connection's task.
@@ -124,13 +157,19 @@ impl Registry {
 
 /// The replica's way to the connections: shared with the registry that the listener fills.
 #[derive(Debug)]
-pub(super) struct Sink(pub(super) Arc<Registry>);
+pub(super) struct Sink {
+    pub(super) registry: Arc<Registry>,
+    pub(super) auth: AuthConfig,
+}
 
 impl EventSink for Sink {
-    fn deliver(&self, connections: &BTreeSet<ConnId>, frame: Bytes) {
-        let registry = self.0.lock();
+    fn deliver(&self, connections: &BTreeSet<ConnId>, acl: &[Acl], frame: Bytes) {
+        let anybody = auth::permits(&self.auth, acl, &[], Perms::READ);
+        let registry = self.registry.lock();
         for handle in connections.iter().filter_map(|conn| registry.get(conn)) {
-            handle.send(Outgoing::Event(frame.clone()));
+            if anybody || auth::permits(&self.auth, acl, &handle.ids(), Perms::READ) {
+                handle.send(Outgoing::Event(frame.clone()));
+            }
         }
     }
 }

@@ -109,9 +109,9 @@ fn assemble(
     log: TxnLog,
 ) -> Result<Server, ServerError> {
     let registry = Arc::new(Registry::default());
-    let sink = Box::new(Sink(Arc::clone(&registry)));
-    let shared = Arc::new(Shared::new(recovered.tree, recovered.sessions, sink));
     let auth = AuthConfig { super_digest: config.super_digest.clone(), skip_acl: config.skip_acl };
+    let sink = Box::new(Sink { registry: Arc::clone(&registry), auth: auth.clone() });
+    let shared = Arc::new(Shared::new(recovered.tree, recovered.sessions, sink));
     let replica = Replica::new(replica_config(&config, &auth), Arc::clone(&shared), clock.now());
     let snapshotter = Arc::new(Snapshotter::new(&config, Arc::clone(&shared)));
     if recovered.needs_snapshot {

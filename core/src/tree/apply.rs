@@ -8,7 +8,7 @@ use super::edit::NewNode;
 use super::node::NodeKind;
 use super::{Change, DataTree, NodeRef, Outcome};
 use crate::wire::txn::{CreateTxn, Txn, TxnHeader};
-use crate::wire::{ErrorCode, Stat, StatPersisted, Zxid};
+use crate::wire::{Acl, ErrorCode, Stat, StatPersisted, Zxid};
 
 impl DataTree {
     /// Applies one transaction and appends what changed to `changes`.
@@ -104,7 +104,8 @@ impl DataTree {
             },
         });
         let path: Arc<str> = path.into();
-        changes.push(Change::Created { path: path.clone() });
+        let (acl, parent_acl) = (self.acl(slot), self.acl(parent));
+        changes.push(Change::Created { path: path.clone(), acl, parent_acl });
         Outcome::Created { path, stat: self.stat(slot) }
     }
 
@@ -120,7 +121,9 @@ impl DataTree {
             None => Outcome::Failed(ErrorCode::NoNode),
             Some(ROOT) => Outcome::Failed(ErrorCode::BadArguments),
             Some(slot) => {
-                self.remove(slot, |path| changes.push(Change::Deleted { path: path.into() }));
+                self.remove(slot, |path, acl, parent_acl| {
+                    changes.push(Change::Deleted { path: path.into(), acl, parent_acl });
+                });
                 Outcome::Deleted
             }
         }
@@ -142,7 +145,7 @@ impl DataTree {
             stat.mzxid = header.zxid;
             stat.mtime = header.time_ms;
         });
-        changes.push(Change::DataChanged { path: client_path(path) });
+        changes.push(Change::DataChanged { path: client_path(path), acl: self.acl(slot) });
         Outcome::DataSet { stat: self.stat(slot) }
     }
 
@@ -155,6 +158,12 @@ impl DataTree {
         for path in left {
             self.delete(header.zxid, &path, changes);
         }
+    }
+
+    /// The list of a node; of a slot that holds none, one that permits nobody.
+    pub(super) fn acl(&self, slot: u32) -> Arc<[Acl]> {
+        let node = self.arena.get(slot).map(|node| NodeRef::new(self, node));
+        node.map_or_else(|| Arc::from([Acl::default()]), |node| Arc::clone(node.acl()))
     }
 
     fn slot(&self, path: &str) -> Option<u32> {

@@ -2,25 +2,36 @@
 
 use std::sync::Arc;
 
-use crate::wire::{ErrorCode, Stat};
+use crate::wire::{Acl, ErrorCode, Stat};
 
-/// One node that changed, in the order the changes were made.
+/// One node that changed, in the order the changes were made. The lists say who may hear of it (protocol §2.9): they are
+/// those of the time of the change, and a deleted node's is the one it had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// It came into being; its parent's children changed.
     Created {
         /// The full path.
         path: Arc<str>,
+        /// Its list.
+        acl: Arc<[Acl]>,
+        /// Its parent's list.
+        parent_acl: Arc<[Acl]>,
     },
     /// It is gone; its parent's children changed.
     Deleted {
         /// The full path.
         path: Arc<str>,
+        /// The list it had.
+        acl: Arc<[Acl]>,
+        /// Its parent's list.
+        parent_acl: Arc<[Acl]>,
     },
     /// Its data was set.
     DataChanged {
         /// The full path.
         path: Arc<str>,
+        /// Its list.
+        acl: Arc<[Acl]>,
     },
     /// Its ACL was set. No watch fires for this.
     AclChanged {
@@ -33,9 +44,9 @@ impl Change {
     /// The path that changed; `/` for the root.
     pub fn path(&self) -> &Arc<str> {
         match self {
-            Change::Created { path }
-            | Change::Deleted { path }
-            | Change::DataChanged { path }
+            Change::Created { path, .. }
+            | Change::Deleted { path, .. }
+            | Change::DataChanged { path, .. }
             | Change::AclChanged { path } => path,
         }
     }

@@ -1,6 +1,8 @@
 //! The few edits that everything else is made of. Each keeps index, children, owners, ACL counts, sizes and the digest in
 //! step. It never knows transactions.
 
+use std::sync::Arc;
+
 use super::arena::{NO_SLOT, ROOT};
 use super::node::Node;
 use super::{CONFIG_PATH, DataTree, digest};
@@ -35,8 +37,8 @@ impl DataTree {
     }
 
     /// Removes a node and whatever is below it, children first; the parent's stat is not touched. `removed` sees every
-    /// path. The root stays.
-    pub(super) fn remove(&mut self, slot: u32, mut removed: impl FnMut(&str)) {
+    /// path, with the node's list and its parent's. The root stays.
+    pub(super) fn remove(&mut self, slot: u32, mut removed: impl FnMut(&str, Arc<[Acl]>, Arc<[Acl]>)) {
         if slot == ROOT {
             return;
         }
@@ -49,8 +51,9 @@ impl DataTree {
             next += 1;
         }
         for slot in below.into_iter().rev() {
+            let acl = self.acl(slot);
             if let Some(node) = self.remove_leaf(slot) {
-                removed(&node.path);
+                removed(&node.path, acl, self.acl(node.parent));
             }
         }
     }

@@ -14,12 +14,13 @@ use crate::server::ServerConfig;
 use crate::server::clock::Clock;
 use crate::server::registry::Registry;
 use crate::server::stats::Stats;
+use crate::wire::Acl;
 use crate::wire::proto::PathRequest;
 
 struct Nobody;
 
 impl EventSink for Nobody {
-    fn deliver(&self, _: &BTreeSet<ConnId>, _: Bytes) {}
+    fn deliver(&self, _: &BTreeSet<ConnId>, _: &[Acl], _: Bytes) {}
 }
 
 fn context() -> (Arc<Context>, std::sync::mpsc::Receiver<Event>) {

@@ -47,6 +47,10 @@ fn set(path: &str, data: &'static str, version: i32) -> Txn {
     Txn::SetData { path: path.to_owned(), data: Some(data.into()), version }
 }
 
+fn open() -> Arc<[Acl]> {
+    Acl::open().into()
+}
+
 #[test]
 fn a_created_node_has_the_transactions_zxid_and_time_and_its_parent_counts_it() {
     let mut world = World::new();
@@ -58,7 +62,7 @@ fn a_created_node_has_the_transactions_zxid_and_time_and_its_parent_counts_it() 
     assert_eq!((stat.ctime, stat.mtime, stat.data_length), (1002, 1002, 2));
     let root = world.persisted("/");
     assert_eq!((root.cversion, root.pzxid, root.mzxid), (1, Zxid(2), Zxid(0)));
-    assert_eq!(world.changes, [Change::Created { path: "/a".into() }]);
+    assert_eq!(world.changes, [Change::Created { path: "/a".into(), acl: open(), parent_acl: open() }]);
     // Two creations (with /zookeeper's not counted) and two children: 2 * 1 - 2.
     assert_eq!(world.tree.node("/").unwrap().stat().cversion, 0);
 }
@@ -150,7 +154,7 @@ fn a_delete_raises_the_parents_pzxid_even_when_the_node_is_gone() {
     let mut world = World::new();
     world.apply(2, &create("/a", 1));
     assert_eq!(world.apply(5, &delete("/a")), Outcome::Deleted);
-    assert_eq!(world.changes, [Change::Deleted { path: "/a".into() }]);
+    assert_eq!(world.changes, [Change::Deleted { path: "/a".into(), acl: open(), parent_acl: open() }]);
     assert_eq!((world.persisted("/").pzxid, world.persisted("/").cversion), (Zxid(5), 1));
     assert_eq!(world.apply(7, &delete("/a")), Outcome::Failed(ErrorCode::NoNode));
     assert_eq!(world.persisted("/").pzxid, Zxid(7));
