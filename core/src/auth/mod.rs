@@ -5,6 +5,8 @@ mod ip;
 
 pub use digest::digest_id;
 
+use std::collections::HashSet;
+
 use crate::wire::{Acl, Id, Perms};
 
 /// Why an ACL list cannot be set.
@@ -34,31 +36,39 @@ pub fn permits(config: &AuthConfig, acl: &[Acl], ids: &[Id], needed: Perms) -> b
 /// The list as it is stored: duplicates dropped, `auth` replaced by the caller's identities.
 ///
 /// # Errors
-/// [`InvalidAcl`] when the list is empty or an entry is not valid.
-pub fn normalise(acl: &[Acl], ids: &[Id]) -> Result<Vec<Acl>, InvalidAcl> {
-    if acl.is_empty() {
-        return Err(InvalidAcl);
-    }
-    let mut normal: Vec<Acl> = Vec::with_capacity(acl.len());
-    let mut add = |entry: Acl| {
-        if !normal.contains(&entry) {
-            normal.push(entry);
-        }
-    };
+/// [`InvalidAcl`] when the list is empty, an entry is not valid, or the list grows longer than `most_bytes`: a few `auth`
+/// entries of a caller with many identities are a long one.
+pub fn normalise(acl: &[Acl], ids: &[Id], most_bytes: usize) -> Result<Vec<Acl>, InvalidAcl> {
+    let mut normal = Normal { seen: HashSet::new(), list: Vec::new(), bytes_left: most_bytes };
     for entry in acl {
-        if is_anyone(&entry.id) {
-            add(entry.clone());
-        } else if entry.id.scheme == "auth" {
+        if entry.id.scheme == "auth" {
             let mut authenticated = ids.iter().filter(|id| is_authenticated(id)).peekable();
             authenticated.peek().ok_or(InvalidAcl)?;
-            authenticated.for_each(|id| add(Acl { perms: entry.perms, id: id.clone() }));
-        } else if is_valid(&entry.id) {
-            add(entry.clone());
+            authenticated.try_for_each(|id| normal.add(entry.perms, id))?;
+        } else if is_anyone(&entry.id) || is_valid(&entry.id) {
+            normal.add(entry.perms, &entry.id)?;
         } else {
             return Err(InvalidAcl);
         }
     }
-    Ok(normal)
+    if normal.list.is_empty() { Err(InvalidAcl) } else { Ok(normal.list) }
+}
+
+struct Normal<'a> {
+    seen: HashSet<(Perms, &'a Id)>,
+    list: Vec<Acl>,
+    bytes_left: usize,
+}
+
+impl<'a> Normal<'a> {
+    fn add(&mut self, perms: Perms, id: &'a Id) -> Result<(), InvalidAcl> {
+        if self.seen.insert((perms, id)) {
+            let bytes = 12 + id.scheme.len() + id.id.len();
+            self.bytes_left = self.bytes_left.checked_sub(bytes).ok_or(InvalidAcl)?;
+            self.list.push(Acl { perms, id: id.clone() });
+        }
+        Ok(())
+    }
 }
 
 /// The identities that credentials prove, or `None` when they are refused.
@@ -116,19 +126,30 @@ mod tests {
     fn auth_is_replaced_by_the_callers_identities() {
         let bob = Id::new("digest", "bob:xyz");
         let ids = [Id::new("ip", "127.0.0.1"), bob.clone()];
-        let acl = normalise(&Acl::creator_all(), &ids).unwrap();
+        let acl = normalise(&Acl::creator_all(), &ids, 1000).unwrap();
         assert_eq!(acl, [Acl { perms: Perms::ALL, id: bob }]);
-        assert_eq!(normalise(&Acl::creator_all(), &ids[..1]), Err(InvalidAcl));
+        assert_eq!(normalise(&Acl::creator_all(), &ids[..1], 1000), Err(InvalidAcl));
     }
 
     #[test]
     fn invalid_entries_are_refused() {
         for (scheme, id) in [("world", "foo"), ("none", "x"), ("digest", "bob"), ("super", ""), ("ip", "1.2.3.4/33")] {
-            assert_eq!(normalise(&[Acl::new(Perms::ALL, scheme, id)], &[]), Err(InvalidAcl), "{scheme}:{id}");
+            assert_eq!(normalise(&[Acl::new(Perms::ALL, scheme, id)], &[], 1000), Err(InvalidAcl), "{scheme}:{id}");
         }
-        assert_eq!(normalise(&[], &[]), Err(InvalidAcl));
+        assert_eq!(normalise(&[], &[], 1000), Err(InvalidAcl));
         let twice = [Acl::open(), Acl::open()].concat();
-        assert_eq!(normalise(&twice, &[]).unwrap(), Acl::open());
+        assert_eq!(normalise(&twice, &[], 1000).unwrap(), Acl::open());
+    }
+
+    /// It was quadratic, and unbounded before anything looked at its size: one request stopped all writes for minutes.
+    #[test]
+    fn a_long_list_is_given_up_at_its_bound() {
+        let ids: Vec<Id> = (0..2_000).map(|user| Id::new("digest", format!("user{user}:x"))).collect();
+        let acl: Vec<Acl> = (0..60_000).map(|perms| Acl::new(Perms(perms), "auth", "")).collect();
+        assert_eq!(normalise(&acl, &ids, 1 << 20), Err(InvalidAcl));
+        let acl: Vec<Acl> =
+            (0..60_000).map(|low| Acl::new(Perms::ALL, "ip", format!("10.0.{}.{}", low / 256, low % 256))).collect();
+        assert_eq!(normalise(&acl, &[], 1 << 24).unwrap(), acl);
     }
 
     #[test]

@@ -31,7 +31,8 @@ impl Scope<'_> {
     ) -> Result<Txn, ErrorCode> {
         let mode = self.mode(op, request.flags, ttl_ms)?;
         light_check(&request.path)?;
-        let acl = auth::normalise(&request.acl, self.ids).map_err(|_| ErrorCode::InvalidAcl)?;
+        let acl =
+            auth::normalise(&request.acl, self.ids, self.config.max_txn_bytes).map_err(|_| ErrorCode::InvalidAcl)?;
         let parent_path = path::parent(&request.path);
         let parent = self.node(parent_path).ok_or(ErrorCode::NoNode)?;
         self.permitted(&parent.acl, Perms::CREATE)?;
@@ -119,7 +120,8 @@ impl Scope<'_> {
 
     pub(super) fn set_acl(&mut self, request: SetAclRequest) -> Result<Txn, ErrorCode> {
         path::validate(&request.path).map_err(|_| ErrorCode::BadArguments)?;
-        let acl = auth::normalise(&request.acl, self.ids).map_err(|_| ErrorCode::InvalidAcl)?;
+        let acl =
+            auth::normalise(&request.acl, self.ids, self.config.max_txn_bytes).map_err(|_| ErrorCode::InvalidAcl)?;
         let node = self.checked_node(&request.path, Perms::ADMIN)?;
         expect_version(request.version, node.stat.aversion)?;
         let version = node.stat.aversion.wrapping_add(1);

@@ -17,6 +17,9 @@ use crate::wire::proto::{
 };
 use crate::wire::{Acl, AddWatchMode, ErrorCode, EventKind, Id, OpCode, Perms, WatcherKind, Zxid, frame};
 
+/// The longest reply to a multiRead, in bytes. No client of the protocol takes one of more than a few megabytes.
+const MOST_MULTI_READ: usize = 16 << 20;
+
 /// Who asks.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller<'a> {
@@ -167,8 +170,14 @@ fn multi_read(tree: &DataTree, caller: Caller<'_>, body: &Bytes, out: &mut Bytes
             .map(|node| MultiResult::Children { children: node.children().map(str::to_owned).collect() }),
         _ => Err(ErrorCode::MarshallingError),
     };
-    let results = request.ops.iter().map(|op| one(op).unwrap_or_else(|code| MultiResult::Error { err: code.code() }));
-    MultiResponse { results: results.collect() }.encode(out);
+    let start = out.len();
+    for op in &request.ops {
+        one(op).unwrap_or_else(|code| MultiResult::Error { err: code.code() }).encode(out);
+        if out.len() - start > MOST_MULTI_READ {
+            return Err(ErrorCode::MarshallingError);
+        }
+    }
+    MultiResponse::default().encode(out);
     Ok(())
 }
 

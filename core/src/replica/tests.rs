@@ -419,3 +419,20 @@ fn a_reconfig_is_refused_by_what_the_configuration_says() {
         assert_eq!(err(&member.call(session, OpCode::Reconfig, &0)), expected);
     }
 }
+
+/// A multiRead of a few kilobytes could ask for gigabytes, all of them copied before anything was sent.
+#[test]
+fn a_multi_read_that_asks_for_too_much_is_refused() {
+    let mut member = Member::new();
+    let session = member.connect(CONN, 0, None).session_id;
+    let data = Some(Bytes::from(vec![0; 500_000]));
+    member.call(session, OpCode::Create, &CreateRequest { data, ..create("/large", 0) });
+    let ask = |times: usize| {
+        let get = MultiOp::GetData(PathRequest { path: "/large".into(), watch: false });
+        member.read(session, OpCode::MultiRead, &MultiRequest { ops: vec![get; times] })
+    };
+    let (header, body) = ask(10);
+    assert_eq!((header.err, MultiResponse::from_bytes(&body).unwrap().results.len()), (0, 10));
+    let (header, body) = ask(10_000);
+    assert_eq!((header.err, body.len()), (ErrorCode::MarshallingError.code(), 0));
+}

@@ -183,44 +183,47 @@ pub struct MultiResponse {
 impl Encode for MultiResponse {
     fn encode(&self, out: &mut BytesMut) {
         for result in &self.results {
-            encode_result(result, out);
+            result.encode(out);
         }
         END.encode(out);
     }
 }
 
-fn encode_result(result: &MultiResult, out: &mut BytesMut) {
-    let header = |op: OpCode, out: &mut BytesMut| {
-        MultiHeader { op: op.code(), done: false, err: 0 }.encode(out);
-    };
-    match result {
-        MultiResult::Created { path, stat: None } => {
-            header(OpCode::Create, out);
-            out.put_str(path);
-        }
-        MultiResult::Created { path, stat: Some(stat) } => {
-            header(OpCode::Create2, out);
-            out.put_str(path);
-            stat.encode(out);
-        }
-        MultiResult::Deleted => header(OpCode::Delete, out),
-        MultiResult::DataSet { stat } => {
-            header(OpCode::SetData, out);
-            stat.encode(out);
-        }
-        MultiResult::Checked => header(OpCode::Check, out),
-        MultiResult::Data { data, stat } => {
-            header(OpCode::GetData, out);
-            out.put_buffer(data.as_deref());
-            stat.encode(out);
-        }
-        MultiResult::Children { children } => {
-            header(OpCode::GetChildren, out);
-            out.put_vector(children);
-        }
-        MultiResult::Error { err } => {
-            MultiHeader { op: OpCode::Error.code(), done: false, err: *err }.encode(out);
-            out.put_int(*err);
+/// One result with its header; a response ends with a header of its own.
+impl Encode for MultiResult {
+    fn encode(&self, out: &mut BytesMut) {
+        let header = |op: OpCode, out: &mut BytesMut| {
+            MultiHeader { op: op.code(), done: false, err: 0 }.encode(out);
+        };
+        match self {
+            MultiResult::Created { path, stat: None } => {
+                header(OpCode::Create, out);
+                out.put_str(path);
+            }
+            MultiResult::Created { path, stat: Some(stat) } => {
+                header(OpCode::Create2, out);
+                out.put_str(path);
+                stat.encode(out);
+            }
+            MultiResult::Deleted => header(OpCode::Delete, out),
+            MultiResult::DataSet { stat } => {
+                header(OpCode::SetData, out);
+                stat.encode(out);
+            }
+            MultiResult::Checked => header(OpCode::Check, out),
+            MultiResult::Data { data, stat } => {
+                header(OpCode::GetData, out);
+                out.put_buffer(data.as_deref());
+                stat.encode(out);
+            }
+            MultiResult::Children { children } => {
+                header(OpCode::GetChildren, out);
+                out.put_vector(children);
+            }
+            MultiResult::Error { err } => {
+                MultiHeader { op: OpCode::Error.code(), done: false, err: *err }.encode(out);
+                out.put_int(*err);
+            }
         }
     }
 }
