@@ -41,11 +41,6 @@ impl<'a> Reader<'a> {
         Ok(self.take(1)?[0] != 0)
     }
 
-    /// One signed byte.
-    pub fn byte(&mut self) -> Result<i8, DecodeError> {
-        Ok(self.take(1)?[0] as i8)
-    }
-
     /// Four bytes, big-endian.
     pub fn int(&mut self) -> Result<i32, DecodeError> {
         let mut bytes = [0; 4];

@@ -72,9 +72,8 @@ impl Replica {
                 scope.create(request.op, &decoded::<CreateRequest>(body)?, None)
             }
             OpCode::CreateTtl => {
-                let ttl: CreateTtlRequest = decoded(body)?;
-                let create = CreateRequest { path: ttl.path, data: ttl.data, acl: ttl.acl, flags: ttl.flags };
-                scope.create(request.op, &create, Some(ttl.ttl_ms))
+                let (create, ttl_ms) = decoded::<CreateTtlRequest>(body)?.split();
+                scope.create(request.op, &create, Some(ttl_ms))
             }
             OpCode::Delete => scope.delete(&decoded::<PathVersion>(body)?),
             OpCode::SetData => scope.set_data(decoded::<SetDataRequest>(body)?),

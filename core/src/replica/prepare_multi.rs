@@ -1,7 +1,7 @@
 //! A multi: each operation sees what the earlier ones will do, and one failure takes all of them back (protocol §2.8).
 
 use super::prepare_ops::Scope;
-use crate::wire::proto::{CreateRequest, MultiOp, MultiRequest};
+use crate::wire::proto::{MultiOp, MultiRequest};
 use crate::wire::txn::Txn;
 use crate::wire::{ErrorCode, OpCode};
 
@@ -32,9 +32,9 @@ impl Scope<'_> {
     fn one(&mut self, op: MultiOp) -> Result<Txn, ErrorCode> {
         match op {
             MultiOp::Create(code, request) => self.create(code, &request, None),
-            MultiOp::CreateTtl(ttl) => {
-                let request = CreateRequest { path: ttl.path, data: ttl.data, acl: ttl.acl, flags: ttl.flags };
-                self.create(OpCode::CreateTtl, &request, Some(ttl.ttl_ms))
+            MultiOp::CreateTtl(request) => {
+                let (create, ttl_ms) = request.split();
+                self.create(OpCode::CreateTtl, &create, Some(ttl_ms))
             }
             MultiOp::Delete(request) => self.delete(&request),
             MultiOp::SetData(request) => self.set_data(request),

@@ -23,7 +23,7 @@ pub struct ServerConfig {
     /// `clientPort`, `clientPortAddress`: where plain clients connect. `None`: it was not given, and the server does not
     /// start. Port 0: any free port.
     pub client_address: Option<SocketAddr>,
-    /// `clientPortListenBacklog`: connections that may wait to be accepted. `None`: the default of the system.
+    /// `clientPortListenBacklog`: connections that may wait to be accepted. `None`: 1024.
     pub client_port_listen_backlog: Option<u32>,
     /// `tickTime`, in milliseconds: the unit in which timeouts are expressed.
     pub tick_time_ms: u32,
@@ -164,6 +164,24 @@ impl ServerConfig {
         self.ensemble.as_ref().is_some_and(|ensemble| !self.standalone_enabled || ensemble.participant_count() > 1)
     }
 
+    /// Refuses what contradicts itself. The parser of `zoo.cfg` has looked already; a configuration made in code is looked at
+    /// here.
+    ///
+    /// # Errors
+    /// [`ConfigError::Senseless`] says what.
+    pub fn require_sense(&self) -> Result<(), ConfigError> {
+        let complaint = if self.tick_time_ms == 0 {
+            "tickTime is 0"
+        } else if self.min_session_timeout_ms > self.max_session_timeout_ms {
+            "minSessionTimeout is above maxSessionTimeout"
+        } else if self.container_check_interval_ms == 0 {
+            "znode.container.checkIntervalMs is 0"
+        } else {
+            return Ok(());
+        };
+        Err(ConfigError::Senseless(complaint))
+    }
+
     /// Refuses what this version cannot run yet.
     ///
     /// # Errors
@@ -268,6 +286,9 @@ pub enum ConfigError {
         /// The keys, their values, and what to change.
         what: String,
     },
+    /// A value that cannot be, in a configuration that no file was read for.
+    #[error("the configuration cannot be: {0}")]
+    Senseless(&'static str),
     /// Nobody could connect.
     #[error("clientPort is not set, so no client could connect: add a line such as clientPort=2181")]
     NoClientPort,

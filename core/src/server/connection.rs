@@ -32,15 +32,15 @@ const READ_CHUNK: usize = 16 * 1024;
 /// Replies are written out before more are made when there is this much: a few short requests can ask for much data.
 const MOST_OUT: usize = 256 * 1024;
 
-/// What stands in line for its reply.
+/// What stands in line for its reply, since the monotonic millisecond in which it was read.
 #[derive(Debug)]
 enum InLine {
-    /// At the member, since this monotonic millisecond.
+    /// At the member.
     Member { since_ms: u64 },
     /// Here, behind a write.
-    Read { xid: i32, op: OpCode, body: Bytes },
+    Read { xid: i32, op: OpCode, body: Bytes, since_ms: u64 },
     /// Here, behind a read that is behind a write.
-    Held { xid: i32, op: OpCode, body: Bytes },
+    Held { xid: i32, op: OpCode, body: Bytes, since_ms: u64 },
     /// An operation there is none of: refused in its turn, and nothing behind it is done.
     Unknown { xid: i32 },
 }
@@ -57,13 +57,15 @@ pub(super) struct Connection {
     out: BytesMut,
     to_member: Vec<Request>,
     closing: bool,
+    /// When this turn began: the clock is read once a turn, not once a request.
+    now_ms: u64,
 }
 
 impl Connection {
     pub(super) fn new(context: Arc<Context>, conn: ConnId, session: i64, handle: Arc<Handle>, input: BytesMut) -> Self {
         let ids = handle.ids();
         let (line, out, to_member) = (VecDeque::new(), BytesMut::new(), Vec::new());
-        Connection { context, conn, session, handle, ids, line, input, out, to_member, closing: false }
+        Connection { context, conn, session, handle, ids, line, input, out, to_member, closing: false, now_ms: 0 }
     }
 
     /// Serves until the client or the server closes the connection. The reply of what is in flight may be lost then.
@@ -126,6 +128,7 @@ impl Connection {
         if first.is_none() && self.input.len() < 4 && outgoing.is_empty() && self.line.is_empty() {
             return;
         }
+        self.now_ms = self.context.clock.monotonic_ms();
         let shared = Arc::clone(&self.context.shared);
         let tree = shared.tree();
         if let Some(message) = first {
@@ -157,7 +160,7 @@ impl Connection {
             self.input = BytesMut::new();
         }
         if requests > 0 {
-            self.handle.heard_ms.store(self.context.clock.monotonic_ms(), Ordering::Relaxed);
+            self.handle.heard_ms.store(self.now_ms, Ordering::Relaxed);
             self.handle.received.fetch_add(requests, Ordering::Relaxed);
             self.context.stats.add_received(requests);
         }
@@ -168,7 +171,7 @@ impl Connection {
     fn serve_line(&mut self, tree: &DataTree) {
         while !self.is_full() && !self.closing {
             match self.line.pop_front() {
-                Some(InLine::Read { xid, op, body }) => self.read(tree, xid, op, &body),
+                Some(InLine::Read { xid, op, body, since_ms }) => self.read(tree, xid, op, &body, since_ms),
                 Some(InLine::Unknown { xid }) => self.refuse(xid),
                 Some(other) => {
                     self.line.push_front(other);
@@ -186,11 +189,10 @@ impl Connection {
     fn release_held(&mut self) {
         // What is at the member stands at the head of the line.
         let first_here = self.line.partition_point(|waiting| matches!(waiting, InLine::Member { .. }));
-        let since_ms = self.context.clock.monotonic_ms();
         for waiting in self.line.range_mut(first_here..) {
-            let InLine::Held { xid, op, body } = waiting else { return };
+            let InLine::Held { xid, op, body, since_ms } = waiting else { return };
             let (conn, session, ids) = (self.conn, self.session, Arc::clone(&self.ids));
-            let (xid, op, body) = (*xid, *op, std::mem::take(body));
+            let (xid, op, body, since_ms) = (*xid, *op, std::mem::take(body), *since_ms);
             self.to_member.push(Request { conn, session, ids, xid, op, body });
             *waiting = InLine::Member { since_ms };
         }
@@ -224,12 +226,13 @@ impl Connection {
             return;
         };
         let body = frame.slice(8..);
+        let since_ms = self.now_ms;
         match route(op) {
             (Route::Auth, _) => self.authenticate(xid, &body),
-            (Route::Read, Some(op)) if self.line.is_empty() => self.read(tree, xid, op, &body),
-            (Route::Read, Some(op)) => self.line.push_back(InLine::Read { xid, op, body }),
+            (Route::Read, Some(op)) if self.line.is_empty() => self.read(tree, xid, op, &body, since_ms),
+            (Route::Read, Some(op)) => self.line.push_back(InLine::Read { xid, op, body, since_ms }),
             (Route::Member, Some(op)) => {
-                self.line.push_back(InLine::Held { xid, op, body });
+                self.line.push_back(InLine::Held { xid, op, body, since_ms });
                 self.release_held();
             }
             (_, known) => {
@@ -244,10 +247,10 @@ impl Connection {
         self.closing = true;
     }
 
-    fn read(&mut self, tree: &DataTree, xid: i32, op: OpCode, body: &Bytes) {
+    fn read(&mut self, tree: &DataTree, xid: i32, op: OpCode, body: &Bytes, since_ms: u64) {
         let caller = Caller { conn: self.conn, session: self.session, ids: &self.ids, auth: &self.context.auth };
         read::serve(&self.context.shared, tree, caller, xid, op, body, &mut self.out);
-        self.count_sent(0);
+        self.count_sent(self.now_ms.saturating_sub(since_ms));
     }
 
     /// Answered at once, ahead of what stands in line, as the reference does.
@@ -279,7 +282,7 @@ impl Connection {
                 self.closing |= close;
                 if let Some(InLine::Member { since_ms }) = self.line.pop_front() {
                     self.context.outstanding.fetch_sub(1, Ordering::Relaxed);
-                    self.count_sent(self.context.clock.monotonic_ms().saturating_sub(since_ms));
+                    self.count_sent(self.now_ms.saturating_sub(since_ms));
                 }
             }
             // A second answer to the connect request cannot be: the connection has its session.

@@ -28,8 +28,10 @@ pub enum ServerError {
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] std::io::Error),
-    /// The disk failed while the server ran; the log says how.
-    #[error("the disk failed; nothing more was acknowledged. Mend it and start the server again")]
+    /// The disk failed while the server ran, or a thread ended; the log says how.
+    #[error(
+        "the server cannot go on, and acknowledged nothing more: the lines above say why, most often the disk. Mend it and start again"
+    )]
     DiskFailed,
 }
 

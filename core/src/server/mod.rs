@@ -43,6 +43,7 @@ use crate::replica::Shared;
 use clock::Clock;
 use event_loop::Event;
 use registry::Registry;
+use snapshotter::Snapshotter;
 use stats::Stats;
 
 /// The version that monitors parse: the reference release whose behaviour this is, then our own, in the reference's form. A
@@ -71,6 +72,7 @@ pub(crate) struct Context {
 pub struct Server {
     context: Arc<Context>,
     threads: Vec<std::thread::JoinHandle<()>>,
+    snapshotter: Arc<Snapshotter>,
     failed: CancellationToken,
 }
 
@@ -92,21 +94,23 @@ impl Server {
         self.context.address
     }
 
-    /// Completes when the server cannot go on: its disk failed.
+    /// Completes when the server cannot go on: its disk failed, or one of its threads has ended. Also after a stop.
     pub async fn failed(&self) {
         self.failed.cancelled().await;
     }
 
-    /// Closes every connection, waits until the log is on disk, and ends the threads.
+    /// Closes every connection, waits until the log and a snapshot that is being written are on disk, and ends the threads.
     pub async fn stop(mut self) {
         self.signal_stop();
         self.context.tasks.wait().await;
         let threads = std::mem::take(&mut self.threads);
+        let snapshotter = Arc::clone(&self.snapshotter);
         // Joining blocks until the disk is done; the runtime's workers must not.
         let _ = tokio::task::spawn_blocking(move || {
             for thread in threads {
                 let _ = thread.join();
             }
+            snapshotter.wait();
         })
         .await;
     }

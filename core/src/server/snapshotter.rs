@@ -1,8 +1,10 @@
 //! Snapshots beside the serving, one at a time, and the purge of old files after them.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::ServerConfig;
@@ -21,6 +23,9 @@ pub(super) struct Snapshotter {
     digest: bool,
     purge_every: Option<Duration>,
     busy: AtomicBool,
+    writing: Mutex<Option<JoinHandle<()>>>,
+    /// The purge's thread sleeps on the other end, and ends when this one is gone.
+    stop_purging: Mutex<Option<mpsc::Sender<()>>>,
 }
 
 impl Snapshotter {
@@ -33,6 +38,8 @@ impl Snapshotter {
             digest: config.digest_enabled,
             purge_every: config.autopurge_purge_interval_ms.map(Duration::from_millis),
             busy: AtomicBool::new(false),
+            writing: Mutex::new(None),
+            stop_purging: Mutex::new(None),
         }
     }
 
@@ -49,9 +56,22 @@ impl Snapshotter {
             }
             snapshotter.busy.store(false, Ordering::Release);
         });
-        if let Err(error) = spawned {
-            tracing::error!(%error, "cannot start the snapshot's thread");
-            self.busy.store(false, Ordering::Release);
+        match spawned {
+            Ok(thread) => *lock(&self.writing) = Some(thread),
+            Err(error) => {
+                tracing::error!(%error, "cannot start the snapshot's thread");
+                self.busy.store(false, Ordering::Release);
+            }
+        }
+    }
+
+    /// Blocks until the snapshot that is being written, if there is one, is on disk, and ends the purging.
+    pub(super) fn wait(&self) {
+        lock(&self.stop_purging).take();
+        let writing = lock(&self.writing).take();
+        if let Some(thread) = writing {
+            // It says itself what went wrong.
+            let _ = thread.join();
         }
     }
 
@@ -73,6 +93,8 @@ impl Snapshotter {
     pub(super) fn purge_regularly(self: &Arc<Self>) {
         let Some(every) = self.purge_every else { return };
         let weak = Arc::downgrade(self);
+        let (sender, stopped) = mpsc::channel::<()>();
+        *lock(&self.stop_purging) = Some(sender);
         let purge = move || {
             while let Some(snapshotter) = weak.upgrade() {
                 match storage::purge(
@@ -85,11 +107,17 @@ impl Snapshotter {
                     Err(error) => tracing::warn!(%error, "cannot purge old snapshots and logs"),
                 }
                 drop(snapshotter);
-                std::thread::sleep(every);
+                if stopped.recv_timeout(every) != Err(mpsc::RecvTimeoutError::Timeout) {
+                    return;
+                }
             }
         };
         if let Err(error) = std::thread::Builder::new().name("menagerie-purge".to_owned()).spawn(purge) {
             tracing::error!(%error, "cannot start the purge's thread");
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

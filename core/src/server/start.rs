@@ -20,7 +20,7 @@ use super::stats::Stats;
 use super::{Context, Server, ServerConfig, ServerError, event_loop, listener};
 use crate::auth::AuthConfig;
 use crate::replica::{self, Replica, Shared};
-use crate::storage::{self, LogOptions, RecoverOptions, SnapshotPolicy, SnapshotTrigger, TxnLog};
+use crate::storage::{self, LogOptions, RecoverOptions, SnapshotDue, SnapshotPolicy, SnapshotTrigger, TxnLog};
 use crate::tree::DataTree;
 use crate::wire::OpCode;
 use crate::wire::txn::{Txn, TxnHeader};
@@ -30,6 +30,7 @@ const BACKLOG: u32 = 1024;
 
 pub(super) async fn start(config: ServerConfig) -> Result<Server, ServerError> {
     config.require_standalone()?;
+    config.require_sense()?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -61,6 +62,8 @@ fn bind(address: SocketAddr, backlog: u32) -> std::io::Result<TcpListener> {
 struct Recovered {
     tree: DataTree,
     sessions: BTreeMap<i64, i32>,
+    /// Transactions since the snapshot: they count towards the next one.
+    txns_replayed: u64,
     needs_snapshot: bool,
 }
 
@@ -73,8 +76,14 @@ fn recover(config: &ServerConfig) -> Result<(Recovered, TxnLog), ServerError> {
     let max_entry_bytes = max_txn_bytes(config);
     let options = RecoverOptions { trust_empty: config.snapshot_trust_empty, max_entry_bytes, seed: fastrand::u64(..) };
     let recovered = storage::recover(&disk(), &snapshot_dir, &log_dir, &options)?;
-    tracing::info!("{}", recovered.report);
+    if recovered.report.has_warnings() {
+        tracing::warn!("{}", recovered.report);
+    } else {
+        tracing::info!("{}", recovered.report);
+    }
     let mut tree = recovered.tree;
+    // Without a snapshot the reference would not start on this directory, nor would we a second time.
+    let mut needs_snapshot = recovered.report.snapshot.is_none();
     let orphans: Vec<i64> =
         tree.sessions_with_ephemerals().filter(|session| !recovered.sessions.contains_key(session)).collect();
     for session in orphans {
@@ -89,6 +98,8 @@ fn recover(config: &ServerConfig) -> Result<(Recovered, TxnLog), ServerError> {
             "removing the ephemeral znodes of a session that is gone"
         );
         tree.apply(&header, &Txn::CloseSession { paths: None }, &mut Vec::new());
+        // No transaction says so; without a snapshot the next start would find the znodes again.
+        needs_snapshot = true;
     }
     let options = LogOptions {
         pre_alloc_bytes: u64::from(config.pre_alloc_kb) * 1024,
@@ -96,9 +107,8 @@ fn recover(config: &ServerConfig) -> Result<(Recovered, TxnLog), ServerError> {
         max_entry_bytes,
     };
     let log = TxnLog::open(disk(), log_dir, options);
-    // Without a snapshot the reference would not start on this directory, nor would we a second time.
-    let needs_snapshot = recovered.report.snapshot.is_none();
-    Ok((Recovered { tree, sessions: recovered.sessions, needs_snapshot }, log))
+    let txns_replayed = recovered.report.txns_replayed;
+    Ok((Recovered { tree, sessions: recovered.sessions, txns_replayed, needs_snapshot }, log))
 }
 
 fn assemble(
@@ -142,28 +152,37 @@ fn assemble(
         max_log_bytes: context.config.snap_size_limit_kb.map(|kb| kb * 1024),
         ..SnapshotPolicy::default()
     };
+    let mut trigger = SnapshotTrigger::new(policy, fastrand::u64(..));
+    if !recovered.needs_snapshot && trigger.logged(recovered.txns_replayed, 0, 0) == SnapshotDue::RollAndSnapshot {
+        snapshotter.start();
+    }
     let writer = DiskWriter {
         log,
-        trigger: SnapshotTrigger::new(policy, fastrand::u64(..)),
-        snapshotter,
+        trigger,
+        snapshotter: Arc::clone(&snapshotter),
         slow: Duration::from_millis(context.config.fsync_warning_threshold_ms.into()),
     };
-    let on_failure = failed.clone();
+    let disk_failed = failed.clone();
     let disk_thread = spawn("menagerie-disk", move || {
-        if let Err(error) = writer.run(&batches, &events) {
-            tracing::error!(%error, "the transaction log cannot be written; the server stops");
-            on_failure.cancel();
+        // Also when the thread panics: nothing is acknowledged without it.
+        let _failed = disk_failed.drop_guard();
+        match writer.run(&batches, &events) {
+            Ok(()) => {}
+            Err(error) => tracing::error!(%error, "the transaction log cannot be written; the server stops"),
         }
     })?;
+    let member_ended = failed.clone();
     let member = spawn("menagerie-member", move || {
+        let _ended = member_ended.drop_guard();
         event_loop::run(replica, clock, &registry, &event_receiver, &log_sender);
     })?;
-    Ok(Server { context, threads: vec![member, disk_thread], failed })
+    Ok(Server { context, threads: vec![member, disk_thread], snapshotter, failed })
 }
 
 fn replica_config(config: &ServerConfig, auth: &AuthConfig) -> replica::Config {
     replica::Config {
-        server_id: config.server_id.and_then(|id| u8::try_from(id).ok()).unwrap_or(1),
+        // Standalone, whatever `myid` says (protocol §2.11).
+        server_id: 1,
         tick_ms: config.tick_time_ms.into(),
         min_session_timeout_ms: i32::try_from(config.min_session_timeout_ms).unwrap_or(i32::MAX),
         max_session_timeout_ms: i32::try_from(config.max_session_timeout_ms).unwrap_or(i32::MAX),

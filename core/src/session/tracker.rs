@@ -37,7 +37,7 @@ impl SessionTracker {
     /// Tracks a session from now on, or gives a tracked one a new timeout.
     pub fn open(&mut self, id: i64, timeout_ms: u64, now_ms: u64) {
         self.forget(id);
-        let bucket_ms = self.bucket(now_ms, timeout_ms);
+        let bucket_ms = bucket(self.tick_ms, now_ms, timeout_ms);
         self.sessions.insert(id, Session { timeout_ms, bucket_ms, closing: false });
         self.buckets.entry(bucket_ms).or_default().insert(id);
     }
@@ -52,7 +52,7 @@ impl SessionTracker {
         if session.closing {
             return Err(TouchError::Closing);
         }
-        let bucket_ms = ((at_ms + session.timeout_ms) / tick_ms + 1) * tick_ms;
+        let bucket_ms = bucket(tick_ms, at_ms, session.timeout_ms);
         if bucket_ms > session.bucket_ms {
             let old = std::mem::replace(&mut session.bucket_ms, bucket_ms);
             self.leave(old, id);
@@ -118,10 +118,6 @@ impl SessionTracker {
         self.sessions.is_empty()
     }
 
-    fn bucket(&self, now_ms: u64, timeout_ms: u64) -> u64 {
-        ((now_ms + timeout_ms) / self.tick_ms + 1) * self.tick_ms
-    }
-
     fn leave(&mut self, bucket_ms: u64, id: i64) {
         if let Some(bucket) = self.buckets.get_mut(&bucket_ms) {
             bucket.remove(&id);
@@ -130,6 +126,11 @@ impl SessionTracker {
             }
         }
     }
+}
+
+/// The end of the tick after the one in which the timeout ends.
+fn bucket(tick_ms: u64, heard_ms: u64, timeout_ms: u64) -> u64 {
+    ((heard_ms + timeout_ms) / tick_ms + 1) * tick_ms
 }
 
 #[cfg(test)]

@@ -108,7 +108,11 @@ fn remove_leftovers(disk: &dyn Disk, dir: &Path) -> Result<(), Error> {
     for name in names(disk, dir)? {
         if name.starts_with(TEMPORARY_PREFIX) {
             let path = dir.join(name);
-            disk.remove(&path).map_err(Error::io("remove", &path))?;
+            match disk.remove(&path) {
+                // Whoever was still writing it has given it its name meanwhile.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                removed => removed.map_err(Error::io("remove", &path))?,
+            }
         }
     }
     Ok(())

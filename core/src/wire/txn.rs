@@ -51,7 +51,7 @@ pub struct CreateTxn {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Txn {
-    /// create or create2 (the code is kept: a log is written back as it was read).
+    /// create or create2; inside a multi it is written as create, which every version can read.
     Create(
         /// Whether the code is create2's.
         bool,

@@ -67,7 +67,7 @@ fn a_read_in_line_waits_until_the_queue_is_empty() {
         let mut connection = Connection::new(context, 1, 1, Arc::clone(&handle), BytesMut::new());
         connection.line.push_back(InLine::Member { since_ms: 0 });
         let body = PathRequest { path: "/".into(), watch: false }.to_bytes();
-        connection.line.push_back(InLine::Read { xid: 2, op: OpCode::GetData, body });
+        connection.line.push_back(InLine::Read { xid: 2, op: OpCode::GetData, body, since_ms: 0 });
         handle.send(Outgoing::Reply { frame: frame_of(1), close: false });
         handle.send(Outgoing::Event(frame_of(-1)));
         let first = if reply_was_taken { outgoing.try_recv().ok() } else { None };

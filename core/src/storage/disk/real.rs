@@ -1,4 +1,5 @@
-//! The operating system's files. The only file of the core that touches them.
+//! The operating system's files. The only file of the core that touches a data
+//! directory's.
 #![expect(clippy::disallowed_methods, reason = "this is where files are reached")]
 
 use std::fs::{self, File, OpenOptions};

@@ -4,6 +4,14 @@ use bytes::Bytes;
 
 use crate::wire::{Acl, Stat};
 
+impl CreateTtlRequest {
+    /// The request without its time to live, and that.
+    pub fn split(self) -> (CreateRequest, i64) {
+        let CreateTtlRequest { path, data, acl, flags, ttl_ms } = self;
+        (CreateRequest { path, data, acl, flags }, ttl_ms)
+    }
+}
+
 records! {
     /// create, create2 and createContainer.
     pub struct CreateRequest {

@@ -51,8 +51,3 @@ records! {
         pub stat: Stat,
     }
 }
-
-/// delete's request.
-pub type DeleteRequest = PathVersion;
-/// check's request.
-pub type CheckVersionRequest = PathVersion;

@@ -17,10 +17,7 @@ pub use children::{
 };
 pub use connect::{ConnectRequest, ConnectResponse, PASSWORD_LENGTH};
 pub use create::{Create2Response, CreateRequest, CreateTtlRequest};
-pub use data::{
-    CheckVersionRequest, DeleteRequest, GetDataResponse, PathOnly, PathRequest, PathVersion, SetDataRequest,
-    StatResponse,
-};
+pub use data::{GetDataResponse, PathOnly, PathRequest, PathVersion, SetDataRequest, StatResponse};
 pub use header::{ReplyHeader, RequestHeader, xid};
 pub use multi::{MultiHeader, MultiOp, MultiRequest, MultiResponse, MultiResult};
 pub use reconfig::ReconfigRequest;

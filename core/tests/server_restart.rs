@@ -1,0 +1,118 @@
+//! What a server makes of a data directory when it starts on it: nothing acknowledged is lost, and nothing grows for ever.
+#![cfg(all(feature = "server", feature = "client"))]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test fails by panicking, and lays out files")]
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use menagerie_core::client::{Client, Version};
+use menagerie_core::server::{Server, ServerConfig, ServerError};
+use menagerie_core::storage::snapshot::{self, SnapshotOptions};
+use menagerie_core::storage::{RealDisk, snapshot_files};
+use menagerie_core::tree::{DataTree, SnapshotCursor};
+use menagerie_core::wire::txn::{CreateTxn, Txn, TxnHeader};
+use menagerie_core::wire::{Acl, CreateMode, OpCode, Zxid};
+
+fn config(directory: &Path) -> ServerConfig {
+    ServerConfig {
+        data_dir: directory.to_owned(),
+        data_log_dir: directory.to_owned(),
+        client_address: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+        pre_alloc_kb: 64,
+        ..ServerConfig::default()
+    }
+}
+
+async fn start(config: ServerConfig) -> (Server, Client) {
+    let server = Server::start(config).await.unwrap();
+    let client = Client::connect(server.address().to_string()).await.unwrap();
+    (server, client)
+}
+
+/// A snapshot held an ephemeral of a session that nobody knew. It was removed in memory alone, so that the next start found
+/// it again, took the znode that a client had made in its place for it, and removed that.
+#[tokio::test]
+async fn an_orphan_does_not_take_its_successor_along() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut tree = DataTree::new();
+    let header = TxnHeader {
+        client_id: 0x0100_0000_0000_0001,
+        zxid: Zxid(5),
+        kind: OpCode::Create.code(),
+        ..TxnHeader::default()
+    };
+    let orphan = CreateTxn {
+        path: "/master".into(),
+        acl: Acl::open(),
+        ephemeral: true,
+        parent_cversion: 1,
+        ..CreateTxn::default()
+    };
+    tree.apply(&header, &Txn::Create(false, orphan), &mut Vec::new());
+    let version = directory.path().join("version-2");
+    std::fs::create_dir_all(&version).unwrap();
+    let (cursor, options) = (SnapshotCursor::new(&tree), SnapshotOptions::default());
+    snapshot::write(&RealDisk, &version, cursor, &BTreeMap::new(), &options, |see| see(&tree)).unwrap();
+
+    let (server, client) = start(config(directory.path())).await;
+    assert_eq!(client.exists("/master").await.unwrap(), None);
+    client.create("/master", "mine", CreateMode::Persistent).await.unwrap();
+    client.close().await.unwrap();
+    server.stop().await;
+    let (server, client) = start(config(directory.path())).await;
+    assert_eq!(client.get_data("/master").await.unwrap().0, "mine");
+    client.close().await.unwrap();
+    server.stop().await;
+}
+
+/// Each start counted from nothing, so that a server restarted before half of `snapCount` never wrote a snapshot: its log,
+/// and the time of its start, grew without end.
+#[tokio::test]
+async fn a_server_restarted_often_still_writes_snapshots() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = ServerConfig { snap_count: 100, ..config(directory.path()) };
+    for _ in 0..12 {
+        let (server, client) = start(config.clone()).await;
+        for number in 0..10 {
+            let path = format!("/n{number}");
+            if client.exists(&path).await.unwrap().is_none() {
+                client.create(&path, "", CreateMode::Persistent).await.unwrap();
+            }
+            client.set_data(&path, "x", Version::Any).await.unwrap();
+        }
+        client.close().await.unwrap();
+        server.stop().await;
+    }
+    let snapshots = snapshot_files(&RealDisk, &directory.path().join("version-2")).unwrap();
+    assert!(snapshots.len() > 1, "{snapshots:?}");
+}
+
+/// A configuration made in code, which no parser has looked at: it panicked, or span, and nobody was told.
+#[tokio::test]
+async fn a_configuration_that_contradicts_itself_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let good = config(directory.path());
+    let bad = [
+        ServerConfig { min_session_timeout_ms: 100_000, ..good.clone() },
+        ServerConfig { tick_time_ms: 0, ..good.clone() },
+        ServerConfig { container_check_interval_ms: 0, ..good.clone() },
+        ServerConfig { client_address: None, ..good },
+    ];
+    for config in bad {
+        assert!(matches!(Server::start(config).await, Err(ServerError::Config(_))));
+    }
+}
+
+/// Protocol §2.11: a standalone server is 1 whatever its `myid` says. With 255 every ephemeral was taken for a TTL znode and
+/// outlived its session.
+#[tokio::test]
+async fn a_standalone_servers_sessions_are_of_server_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let (server, client) = start(ServerConfig { server_id: Some(255), ..config(directory.path()) }).await;
+    assert_eq!(client.session_id() >> 56, 1);
+    let created = client.create("/e", "", CreateMode::Ephemeral).await.unwrap();
+    assert_eq!(created.stat.ephemeral_owner, client.session_id());
+    client.close().await.unwrap();
+    server.stop().await;
+}
