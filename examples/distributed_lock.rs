@@ -6,14 +6,14 @@
 use std::error::Error;
 use std::time::Duration;
 
-use menagerie_core::client::Client;
+use menagerie_core::client::{CONNECT_VARIABLE, Client};
 use menagerie_core::embedded::Server;
 use menagerie_recipes::lock::Lock;
 use menagerie_recipes::{LostOr, ambient};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let server = if std::env::var_os(ambient::CONNECT_VARIABLE).is_none() {
+    let server = if std::env::var_os(CONNECT_VARIABLE).is_none() {
         let server = Server::start().await?;
         ambient::init(Client::connect(server.connect_string()).await?);
         Some(server)

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::{Parser, Subcommand};
-use menagerie_core::client::Client;
+use menagerie_core::client::{CONNECT_VARIABLE, Client, DEFAULT_HOSTS};
 use menagerie_core::embedded::Server;
 use menagerie_recipes::codec::Text;
 use menagerie_recipes::master_worker::{
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 #[command(about = "A master-worker cluster: all of it here (no argument), or one role of it")]
 struct Cli {
     /// The servers, as host:port,host:port
-    #[arg(long, global = true, env = "MENAGERIE_CONNECT", default_value = "127.0.0.1:2181")]
+    #[arg(long, global = true, env = CONNECT_VARIABLE, default_value = DEFAULT_HOSTS)]
     connect: String,
     /// How long the servers wait before they give up a member that is not heard of
     #[arg(long, global = true, value_name = "MS", default_value_t = 6000)]

@@ -3,14 +3,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use menagerie_core::client::Client;
+use menagerie_core::client::{CONNECT_VARIABLE, Client, DEFAULT_HOSTS};
 
 use crate::Error;
-
-/// The environment variable with the connect string of the client that is made when there is none.
-pub const CONNECT_VARIABLE: &str = "MENAGERIE_CONNECT";
-/// Where that client connects when the variable is not set.
-pub const DEFAULT_HOSTS: &str = "127.0.0.1:2181";
 
 tokio::task_local! {
     static SCOPED: Client;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Failure;
 use super::process::Process;
+use crate::client::{CONNECT_VARIABLE, DEFAULT_HOSTS};
 
 /// The session timeout of all its clients: a server that stalls for so long has failed the measurement anyway.
 pub(super) const SESSION_TIMEOUT: Duration = Duration::from_secs(30);
@@ -18,13 +19,7 @@ pub struct Options {
 
     /// The servers: host:port[,host:port…][/chroot]
     #[allow(rustdoc::broken_intra_doc_links, reason = "the brackets are for the reader of --help")]
-    #[arg(
-        long,
-        value_name = "HOSTS",
-        env = "MENAGERIE_CONNECT",
-        hide_env_values = true,
-        default_value = "127.0.0.1:2181"
-    )]
+    #[arg(long, value_name = "HOSTS", env = CONNECT_VARIABLE, hide_env_values = true, default_value = DEFAULT_HOSTS)]
     pub connect: String,
 
     /// Sessions, each with a connection of its own

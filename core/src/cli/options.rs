@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::failure::Failure;
 use super::help;
-use crate::client::Client;
+use crate::client::{CONNECT_VARIABLE, Client, DEFAULT_HOSTS};
 
 /// How to start the shell.
 #[derive(Debug, Clone, clap::Args)]
@@ -13,13 +13,7 @@ use crate::client::Client;
 pub struct Options {
     /// The servers, and below which path to work: host:port[,host:port…][/chroot]
     #[allow(rustdoc::broken_intra_doc_links, reason = "the brackets are for the reader of --help")]
-    #[arg(
-        long,
-        value_name = "HOSTS",
-        env = "MENAGERIE_CONNECT",
-        hide_env_values = true,
-        default_value = "127.0.0.1:2181"
-    )]
+    #[arg(long, value_name = "HOSTS", env = CONNECT_VARIABLE, hide_env_values = true, default_value = DEFAULT_HOSTS)]
     pub server: String,
 
     /// The session timeout to ask for, in milliseconds
@@ -43,7 +37,7 @@ fn after_help() -> String {
     format!(
         "Commands:\n{}
 Examples:
-  menagerie cli                                   open a shell on 127.0.0.1:2181
+  menagerie cli                                   open a shell on {DEFAULT_HOSTS}
   menagerie cli create /app 'hello world'         run one command
   menagerie cli --server zk1:2181,zk2:2181 ls -R /
   echo 'get -s /app' | menagerie cli              run commands from a pipe
@@ -53,7 +47,7 @@ The spelling of zkCli.sh works too: -server, -timeout, -waitforconnection.
 Exit codes: 0 done, 1 a server refused it, 2 the command is not understood, 3 no connection (or lost on the way).
 With commands from a pipe, all are run, and the code is that of the last one that failed.
 
-Environment: MENAGERIE_CONNECT the servers; MENAGERIE_HISTORY the history file (empty: none); NO_COLOR no colours.",
+Environment: {CONNECT_VARIABLE} the servers; MENAGERIE_HISTORY the history file (empty: none); NO_COLOR no colours.",
         help::list()
     )
 }

@@ -6,6 +6,11 @@ use super::Error;
 use super::chroot::Chroot;
 use crate::wire::HostPort;
 
+/// The environment variable with the connect string of programs that are given none: the shell, the benchmark, the recipes' ambient client.
+pub const CONNECT_VARIABLE: &str = "MENAGERIE_CONNECT";
+/// The connect string of such programs where the variable is not set.
+pub const DEFAULT_HOSTS: &str = "127.0.0.1:2181";
+
 /// The port of a host that names none.
 const DEFAULT_PORT: u16 = 2181;
 

@@ -54,6 +54,7 @@ pub use call::Call;
 pub use error::Error;
 pub use event::{EventKind, WatchedEvent};
 pub use handle::{Client, WeakClient};
+pub use hosts::{CONNECT_VARIABLE, DEFAULT_HOSTS};
 pub use multi::{Multi, MultiOutcome, MultiRead, MultiReadOutcome};
 pub use options::{CreateOptions, Version};
 pub use state::{SessionCredentials, State, StateWatch};
