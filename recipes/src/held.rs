@@ -57,7 +57,8 @@ impl Held {
     }
 
     /// Until when no server can have given the session up, if nothing more is heard: the send time of the last acknowledged request plus
-    /// the negotiated timeout, less a tenth of it. Monotonic clock; pings move it on.
+    /// the negotiated timeout, less a tenth of it. Monotonic clock; pings move it on. In which case an ensemble may have
+    /// done so all the same, [the client's own](menagerie_core::client::Client::valid_until) tells.
     pub fn valid_until(&self) -> Option<Instant> {
         valid_until(&self.client)
     }

@@ -131,9 +131,15 @@ impl Client {
         self.status().last_zxid
     }
 
-    /// Until when the ensemble certainly keeps the session: the time at which the last request was sent that a server has acknowledged,
-    /// plus the negotiated timeout. After that moment the session may be expired, and what its ephemeral znodes protect may be another's,
-    /// even while [`Client::state`] is still [`State::Suspended`]. `None` before there is a session and once it has ended.
+    /// Until when the session is kept, as far as the server knows that serves it: the time at which the last request was sent that
+    /// a server has acknowledged, plus the negotiated timeout. After that moment the session may be expired, and what its ephemeral znodes
+    /// protect may be another's, even while [`Client::state`] is still [`State::Suspended`]. `None` before there is a session and once it
+    /// has ended.
+    ///
+    /// A standalone server keeps the session until then. An ensemble may expire it earlier in one case: a server that is cut off from the
+    /// others goes on answering its clients' pings until it notices, which takes up to `syncLimit` × `tickTime` of its configuration, and
+    /// meanwhile the leader hears nothing of the session. Whoever must not act as an owner too long takes that time off, or lets what is
+    /// protected refuse writers whose fencing token (a czxid, for example) is older than one it has seen.
     pub fn valid_until(&self) -> Option<Instant> {
         self.status().valid_until
     }
