@@ -486,6 +486,43 @@ async fn a_task_that_its_worker_may_not_read_is_read_again_but_not_without_pause
     Ok(())
 }
 
+/// A client that was not allowed to remove its task was told so, and not the result that it had read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_result_that_was_read_is_returned_also_when_it_cannot_be_removed() -> TestResult {
+    let cluster = Cluster::start().await?;
+    let tasks = cluster.tasks().await?;
+    let (_master, _worker) = (cluster.master("m1").await?, cluster.worker("w1").await?);
+    cluster.open(1);
+    let handle = tasks.submit("square", "5").await?;
+    cluster.permit("tasks", "crwa").await?;
+    assert_eq!(soon("the result", handle.clone().into_future()).await??.output, "25");
+    // It is still there; whoever asks again is told the same.
+    assert_eq!(cluster.children("tasks").await?, [handle.name()]);
+    cluster.permit("tasks", "cdrwa").await?;
+    let again = tasks.attach(handle.name()).await?;
+    assert_eq!(soon("the result again", again.into_future()).await??.output, "25");
+    assert!(tasks.list().await?.is_empty());
+    Ok(())
+}
+
+/// As happens in a `select!` or a timeout: the result had been read and was being removed, and nobody ever saw it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_result_that_was_being_collected_when_the_future_was_dropped_is_not_lost() -> TestResult {
+    let cluster = Cluster::start().await?;
+    let (_master, _worker) = (cluster.master("m1").await?, cluster.worker("w1").await?);
+    let (proxy, client) = cluster.session(LONG_SESSION).await?;
+    let handle = TaskClient::on(&client).root(&cluster.root).submit("square", "5").await?;
+    proxy.inject_partition(Fault::BeforeReply(OpCode::Multi));
+    cluster.open(1);
+    let collecting = tokio::spawn(handle.clone().into_future());
+    eventually("it is removed", || cluster.children("tasks"), Vec::is_empty).await?;
+    collecting.abort();
+    assert!(collecting.await.is_err_and(|ended| ended.is_cancelled()), "the reply was not lost");
+    proxy.heal();
+    assert_eq!(soon("the result", handle.into_future()).await??.output, "25");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tasks_wait_for_free_slots_and_for_workers_of_their_kind() -> TestResult {
     let cluster = Cluster::start().await?;

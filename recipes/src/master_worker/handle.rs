@@ -1,10 +1,12 @@
 //! One task, seen by whoever handed it in. It never knows who does it before the tree says so.
 
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures_util::Stream;
-use menagerie_core::client::{Client, Version};
+use menagerie_core::client::{self, Client, Version};
+use tracing::warn;
 
 use crate::codec::{Codec, CodecError};
 use crate::loss::Loss;
@@ -16,13 +18,15 @@ use super::record::StatusRecord;
 use super::status::{TaskStatus, follow};
 
 /// A task that was handed in. Await it for its result, which also removes it from the tree; dropping it leaves the task to be done, and its
-/// result to be fetched by [`TaskClient::attach`](super::TaskClient::attach).
+/// result to be fetched by [`TaskClient::attach`](super::TaskClient::attach). Clones share the result once one of them has read it.
 #[derive(Debug, Clone)]
 #[must_use = "the task's result stays in the tree until it is awaited"]
 pub struct TaskHandle {
     client: Client,
     layout: Layout,
     name: String,
+    /// The result from when it was read. It may be gone from the tree before whoever reads it has returned it.
+    record: Arc<OnceLock<StatusRecord>>,
 }
 
 /// How a task ended well.
@@ -46,7 +50,7 @@ impl Completed {
 
 impl TaskHandle {
     pub(super) fn new(client: Client, layout: Layout, name: String) -> Self {
-        TaskHandle { client, layout, name }
+        TaskHandle { client, layout, name, record: Arc::default() }
     }
 
     /// The task's name, such as `task-0000000000`.
@@ -61,8 +65,16 @@ impl TaskHandle {
     }
 
     async fn result(self) -> Result<Completed, Error> {
-        let record = self.wait().await?;
-        self.collect().await?;
+        let record = if let Some(record) = self.record.get() {
+            record.clone()
+        } else {
+            let record = self.wait().await?;
+            // A clone of the handle may have been faster; it has read the same.
+            self.record.get_or_init(|| record).clone()
+        };
+        if let Err(error) = self.collect().await {
+            warn!(task = self.name, %error, "the result is read, and stays in the tree: it cannot be removed");
+        }
         let TaskHandle { name: task, .. } = self;
         match record.outcome {
             Ok(output) => Ok(Completed { task, worker: record.worker, output }),
@@ -96,14 +108,14 @@ impl TaskHandle {
     }
 
     /// Removes status and task together. Nobody else will ever change them, so it can be tried until it is done.
-    async fn collect(&self) -> Result<(), Error> {
+    async fn collect(&self) -> Result<(), client::Error> {
         let (task, status) = (self.layout.task(&self.name), self.layout.status(&self.name));
         loop {
             let multi = self.client.multi().delete(&status, Version::Any).delete(&task, Version::Any);
             match multi.commit().await {
                 Err(error) if error.is_retryable() => tokio::time::sleep(retry::PAUSE).await,
                 // Collected before: by a first try whose reply was lost, or through another handle.
-                Err(error) if !error.is_no_node() => return Err(error.into()),
+                Err(error) if !error.is_no_node() => return Err(error),
                 _ => return Ok(()),
             }
         }
@@ -114,7 +126,10 @@ impl IntoFuture for TaskHandle {
     type Output = Result<Completed, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
-    /// Waits until the task is done, removes it from the tree, and returns its output. Dropping the future leaves no watch.
+    /// Waits until the task is done, removes it from the tree, and returns its output; the output also when it cannot be removed.
+    ///
+    /// Dropping the future leaves no watch. When it is dropped late, as a timeout may do it, the result may be removed from the tree and
+    /// returned to nobody: keep a clone of the handle, which has it then, and await that.
     ///
     /// [`Error::TaskFailed`] when its handler failed; [`Error::Lost`] when somebody removed the task.
     fn into_future(self) -> Self::IntoFuture {
