@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use menagerie_core::client::{Client, Version};
+use menagerie_core::client::{Client, CreateOptions, Version};
 use menagerie_core::wire::{Acl, CreateMode, OpCode, Perms};
 use menagerie_recipes::Error;
 use menagerie_recipes::codec::{Codec, Json, Text};
@@ -164,6 +164,25 @@ impl Cluster {
         Ok(operator.close().await?)
     }
 
+    /// As `deleteall` in the shell, in one transaction.
+    async fn delete_all(&self, of: &str) -> TestResult {
+        let operator = self.service.client().await?;
+        loop {
+            let mut paths = vec![format!("{}/{of}", self.root)];
+            for next in 0.. {
+                let Some(path) = paths.get(next).cloned() else { break };
+                let children = operator.get_children(&path).await?;
+                paths.extend(children.iter().map(|name| format!("{path}/{name}")));
+            }
+            let deletes = paths.iter().rev().fold(operator.multi(), |multi, path| multi.delete(path, Version::Any));
+            match deletes.commit().await {
+                // Somebody has made another child meanwhile.
+                Err(error) if error.is_no_node() || error.is_not_empty() => {}
+                outcome => return Ok(outcome.map(drop)?),
+            }
+        }
+    }
+
     async fn children(&self, of: &str) -> TestResult<Vec<String>> {
         self.service.children(format!("{}/{of}", self.root).trim_end_matches('/')).await
     }
@@ -186,6 +205,10 @@ fn committed(event: &WorkerEvent) -> Option<String> {
         WorkerEvent::Committed { task, .. } => Some(task.clone()),
         _ => None,
     }
+}
+
+fn registered(event: &WorkerEvent) -> Option<()> {
+    matches!(event, WorkerEvent::Registered).then_some(())
 }
 
 fn joined(event: &MasterEvent) -> Option<String> {
@@ -371,7 +394,7 @@ async fn whichever_reply_is_lost_each_task_is_there_once_and_has_one_result() ->
     let mut master = cluster.master("m1").await?;
     master.hears("m1 is elected", elected).await?;
     let mut worker = cluster.worker("w1").await?;
-    worker.hears("w1 registers", |event| matches!(event, WorkerEvent::Registered).then_some(())).await?;
+    worker.hears("w1 registers", registered).await?;
     let proxy = Proxy::start(cluster.service.hosts()).await?;
     let client = Client::builder().hosts(proxy.hosts()).session_timeout(LONG_SESSION).connect().await?;
     let tasks = TaskClient::on(&client).root(&cluster.root);
@@ -466,7 +489,7 @@ async fn a_task_that_its_worker_may_not_read_is_read_again_but_not_without_pause
     let operator = cluster.service.client().await?;
     let tasks = cluster.tasks().await?;
     let mut worker = cluster.worker("w1").await?;
-    worker.hears("w1 registers", |event| matches!(event, WorkerEvent::Registered).then_some(())).await?;
+    worker.hears("w1 registers", registered).await?;
     let handle = tasks.submit("square", "5").await?;
     let task = format!("tasks/{}", handle.name());
     cluster.permit(&task, "cdwa").await?;
@@ -523,6 +546,65 @@ async fn a_result_that_was_being_collected_when_the_future_was_dropped_is_not_lo
     Ok(())
 }
 
+/// An operator's `deleteall /tasks` ended every master, the one in office and those that waited, and that of `/workers` every worker that
+/// waited for its name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_that_is_removed_is_made_again() -> TestResult {
+    let cluster = Cluster::start().await?;
+    cluster.open(100);
+    let tasks = cluster.tasks().await?;
+    let masters = [cluster.master("m1").await?, cluster.master("m2").await?];
+    let mut first = cluster.worker("w1").await?;
+    first.hears("w1 registers", registered).await?;
+    let mut second = cluster.worker("w1").await?;
+    for directory in ["tasks", "assign", "workers"] {
+        cluster.delete_all(directory).await?;
+        let handle = tasks.submit("square", "5").await?;
+        let done = soon(&format!("a task is done without {directory}"), handle.into_future()).await??;
+        assert_eq!(done.output, "25");
+        assert!(masters.iter().all(|master| !master.run.is_finished()), "a master ended without {directory}");
+    }
+    assert!(!first.run.is_finished() && !second.run.is_finished());
+    first.run.abort();
+    second.hears("the other w1 registers", registered).await?;
+    Ok(())
+}
+
+/// One znode that a master was not allowed to read ended it, and every other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_master_may_not_read_is_left_out() -> TestResult {
+    let cluster = Cluster::start().await?;
+    cluster.open(100);
+    let operator = cluster.service.client().await?;
+    let tasks = cluster.tasks().await?;
+    // Handed in and made unreadable before there is a master.
+    let secret = tasks.submit("square", "1").await?;
+    cluster.permit(&format!("tasks/{}", secret.name()), "cdwa").await?;
+    for directory in ["workers", "assign"] {
+        let acl = vec![Acl::new(Perms::parse("cda").ok_or("not permissions")?, "world", "anyone")];
+        // A worker that keeps to itself what it can do, but not its letter box.
+        let options = if directory == "workers" {
+            CreateOptions::from(CreateMode::Persistent).acl(acl)
+        } else {
+            CreateMode::Persistent.into()
+        };
+        operator.create(&format!("{}/{directory}/w0", cluster.root), "", options).await?;
+    }
+    let mut master = cluster.master("m1").await?;
+    let _worker = cluster.worker("w1").await?;
+    let mut seen = [master.hears("w0 is here", joined).await?, master.hears("w1 is here", joined).await?];
+    seen.sort_unstable();
+    assert_eq!(seen, ["w0", "w1"]);
+    let done = soon("a task is done", tasks.submit("square", "5").await?.into_future()).await??;
+    assert_eq!((done.worker.as_str(), &done.output[..]), ("w1", &b"25"[..]));
+    assert_eq!(tasks.list().await?, [(secret.name().to_owned(), TaskStatus::Waiting)]);
+    cluster.permit(&format!("tasks/{}", secret.name()), "cdrwa").await?;
+    // It is looked at again with the next task.
+    soon("another task is done", tasks.submit("square", "5").await?.into_future()).await??;
+    assert_eq!(soon("the first task is done", secret.into_future()).await??.output, "1");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tasks_wait_for_free_slots_and_for_workers_of_their_kind() -> TestResult {
     let cluster = Cluster::start().await?;
@@ -555,7 +637,7 @@ async fn a_stopped_member_leaves_neither_znode_nor_watch() -> TestResult {
     let standby = cluster.master("m2").await?;
     let mut worker = cluster.worker("w1").await?;
     master.hears("m1 sees w1", joined).await?;
-    worker.hears("w1 registers", |event| matches!(event, WorkerEvent::Registered).then_some(())).await?;
+    worker.hears("w1 registers", registered).await?;
     for run in [&master.run, &standby.run, &worker.run] {
         run.abort();
     }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 
 use menagerie_core::client::{Client, Multi, Version};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::error::is_session_over;
 use crate::limits::check_path;
@@ -88,8 +88,13 @@ impl Master {
         self
     }
 
-    /// Waits to be master, and is it as long as it can; when it is deposed, runs again. Returns only when the session is over: make a new
+    /// Waits to be master, and is it as long as it can; when it is deposed, runs again. When the session is over it returns: make a new
     /// client, and a new master, if you want to go on. Dropping the future resigns, and leaves neither znode nor watch.
+    ///
+    /// A task or a worker that it may not read is left out. Directories that somebody removes are made again.
+    ///
+    /// # Errors
+    /// What ends the session; and what keeps it from knowing who has which task, such as a letter box that it may not read.
     pub async fn run(mut self) -> Result<Infallible, Error> {
         check_path(&self.root)?;
         check_word("master", &self.name)?;
@@ -102,31 +107,55 @@ impl Master {
             parents: Parents::Require,
             stamp: Some(layout.assign()),
         };
+        let mut backoff = Backoff::new();
         loop {
-            layout.ensure(&client).await?;
-            let won = claim.win(LossPolicy::Expired).await?;
-            if let Some(epoch) = stamped_version(&client, &layout, &won).await? {
-                info!(name = self.name, epoch, "elected");
-                self.listener.tell(MasterEvent::Elected { epoch });
-                let office = Office { client: &client, layout: &layout, name: &self.name, epoch };
-                let lost = won.held.lost();
-                let end = tokio::select! {
-                    biased;
-                    loss = lost => Err(Error::Lost(loss)),
-                    end = office.serve(self.strategy.as_mut(), &self.listener) => end,
-                };
-                self.listener.tell(MasterEvent::Deposed);
-                match end {
-                    Err(error) if error.is_session_over() => return Err(error),
-                    Err(Error::Lost(loss)) => info!(name = self.name, epoch, %loss, "deposed"),
-                    Err(error) => return Err(error),
-                    Ok(Deposed) => info!(name = self.name, epoch, "deposed by another master"),
+            match self.term(&claim, &layout).await {
+                // Somebody has removed a directory of the cluster. It is made again.
+                Err(Error::Client(error)) if error.is_no_node() => {
+                    warn!(name = self.name, %error, "the cluster's directories are gone; running again");
+                    backoff.pause().await;
+                }
+                outcome => {
+                    outcome?;
+                    backoff = Backoff::new();
                 }
             }
-            // Not before the old znode is gone can it run again; whoever else waits is told by its deletion.
-            match won.held.release().await {
-                Err(error) if error.is_session_over() => return Err(error),
-                _ => {}
+        }
+    }
+
+    /// From running for master to the end of the term.
+    async fn term(&mut self, claim: &Claim, layout: &Layout) -> Result<(), Error> {
+        layout.ensure(&claim.client).await?;
+        let won = claim.win(LossPolicy::Expired).await?;
+        let end = self.govern(&claim.client, layout, &won).await;
+        // Not before the old znode is gone can it run again; whoever else waits is told by its deletion.
+        match won.held.release().await {
+            Err(error) if error.is_session_over() => Err(error),
+            _ => end,
+        }
+    }
+
+    async fn govern(&mut self, client: &Client, layout: &Layout, won: &Won) -> Result<(), Error> {
+        let Some(epoch) = stamped_version(client, layout, won).await? else { return Ok(()) };
+        info!(name = self.name, epoch, "elected");
+        self.listener.tell(MasterEvent::Elected { epoch });
+        let office = Office { client, layout, name: &self.name, epoch };
+        let lost = won.held.lost();
+        let end = tokio::select! {
+            biased;
+            loss = lost => Err(Error::Lost(loss)),
+            end = office.serve(self.strategy.as_mut(), &self.listener) => end,
+        };
+        self.listener.tell(MasterEvent::Deposed);
+        match end {
+            Err(Error::Lost(loss)) if !Error::Lost(loss).is_session_over() => {
+                info!(name = self.name, epoch, %loss, "deposed");
+                Ok(())
+            }
+            Err(error) => Err(error),
+            Ok(Deposed) => {
+                info!(name = self.name, epoch, "deposed by another master");
+                Ok(())
             }
         }
     }

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::task::{Context, Poll};
 
-use futures_util::future::{try_join_all, try_join3};
+use futures_util::future::{join_all, try_join_all, try_join3};
 use menagerie_core::client::{Client, Error};
+use tracing::warn;
 
 use crate::directory::Directory;
+use crate::error::is_session_over;
 use crate::retry::{reread, until_answered};
 
 use super::layout::Layout;
@@ -24,6 +26,8 @@ pub(super) struct View {
     records: BTreeMap<String, WorkerRecord>,
     boxes: BTreeMap<String, Directory>,
     known: BTreeMap<String, Known>,
+    /// The tasks of which it was told that they cannot be read.
+    unreadable: BTreeSet<String>,
 }
 
 /// What is known of a task.
@@ -46,6 +50,7 @@ impl View {
             records: BTreeMap::new(),
             boxes: BTreeMap::new(),
             known: BTreeMap::new(),
+            unreadable: BTreeSet::new(),
             client,
             layout,
         }
@@ -176,7 +181,12 @@ impl View {
                     records.insert(worker.clone(), WorkerRecord::decode(&data));
                 }
                 Err(error) if error.is_no_node() => {}
-                Err(error) => return Err(error),
+                Err(error) if is_session_over(&error) => return Err(error),
+                // It is there, so what it has stays its own; but what it can do is not known.
+                Err(error) => {
+                    warn!(worker, %error, "a worker cannot be read, and gets nothing");
+                    records.insert(worker.clone(), WorkerRecord { slots: 0, kinds: None });
+                }
             }
         }
         self.records = records;
@@ -206,6 +216,7 @@ impl View {
     async fn learn(&mut self) -> Result<(), Error> {
         let assigned: BTreeSet<&String> = self.boxes.values().flat_map(Directory::names).collect();
         self.known.retain(|task, _| self.tasks.contains(task));
+        self.unreadable.retain(|task| self.tasks.contains(task));
         let mut unknown = Vec::new();
         for task in self.tasks.names() {
             match (self.known.get(task), assigned.contains(task)) {
@@ -246,16 +257,26 @@ impl View {
         Ok(())
     }
 
-    /// The kinds of those of the tasks that still exist.
-    async fn read_kinds(&self, tasks: Vec<String>) -> Result<Vec<(String, String)>, Error> {
+    /// The kinds of those of the tasks that still exist, and can be read. The others are asked for again at the next look.
+    async fn read_kinds(&mut self, tasks: Vec<String>) -> Result<Vec<(String, String)>, Error> {
+        let (client, layout) = (&self.client, &self.layout);
         let reads = tasks.into_iter().map(async |task| {
-            let path = self.layout.task(&task);
-            match until_answered(|| self.client.get_data(&path)).await {
-                Ok((data, _)) => Ok(Some((task, TaskRecord::decode(&data).kind))),
-                Err(error) if error.is_no_node() => Ok(None),
-                Err(error) => Err(error),
-            }
+            let path = layout.task(&task);
+            (until_answered(|| client.get_data(&path)).await, task)
         });
-        Ok(try_join_all(reads).await?.into_iter().flatten().collect())
+        let mut kinds = Vec::new();
+        for (read, task) in join_all(reads).await {
+            match read {
+                Ok((data, _)) => kinds.push((task, TaskRecord::decode(&data).kind)),
+                Err(error) if error.is_no_node() => {}
+                Err(error) if is_session_over(&error) => return Err(error),
+                Err(error) => {
+                    if self.unreadable.insert(task.clone()) {
+                        warn!(task, %error, "a task cannot be read, and is left out");
+                    }
+                }
+            }
+        }
+        Ok(kinds)
     }
 }

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use menagerie_core::client::Client;
 use tokio::sync::oneshot;
 use tokio::task::{self, JoinSet};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::directory::Directory;
 use crate::limits::check_path;
 use crate::loss::LossPolicy;
 use crate::parents::Parents;
-use crate::sole::Claim;
+use crate::retry::Backoff;
+use crate::sole::{Claim, Won};
 use crate::{Error, ambient};
 
 use super::event::{Listener, WorkerEvent};
@@ -103,7 +104,7 @@ impl Worker {
         self
     }
 
-    /// Registers and works. Returns only when the session is over: make a new client, and a new worker, if you want to go on. Dropping the
+    /// Registers and works. When the session is over it returns: make a new client, and a new worker, if you want to go on. Dropping the
     /// future drops what is being done, and unregisters; masters then give its tasks to others.
     pub async fn run(mut self) -> Result<Infallible, Error> {
         check_path(&self.root)?;
@@ -124,10 +125,7 @@ impl Worker {
         let execution =
             Arc::new(Execution::new(client.clone(), layout.clone(), self.name, self.handlers, self.listener));
         loop {
-            layout.ensure(&client).await?;
-            // The letter box first: once the worker is registered, the master may want to put something in.
-            layout.ensure_letter_box(&client, execution.worker()).await?;
-            let won = claim.win(LossPolicy::Expired).await?;
+            let won = register(&claim, &layout, execution.worker()).await?;
             info!(worker = execution.worker(), "registered");
             listener.tell(WorkerEvent::Registered);
             let lost = won.held.lost();
@@ -155,6 +153,23 @@ impl Default for Worker {
 impl std::fmt::Debug for Worker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Worker").field("name", &self.name).field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+/// Waits until the worker is registered. Directories that somebody has removed, also meanwhile, are made again.
+async fn register(claim: &Claim, layout: &Layout, worker: &str) -> Result<Won, Error> {
+    let mut backoff = Backoff::new();
+    loop {
+        layout.ensure(&claim.client).await?;
+        // The letter box first: once the worker is registered, the master may want to put something in.
+        layout.ensure_letter_box(&claim.client, worker).await?;
+        match claim.win(LossPolicy::Expired).await {
+            Err(Error::Client(error)) if error.is_no_node() => {
+                warn!(worker, %error, "the cluster's directories are gone; making them again");
+                backoff.pause().await;
+            }
+            outcome => return outcome,
+        }
     }
 }
 
