@@ -30,7 +30,9 @@ impl Running {
 
     /// What Ctrl-C does.
     fn interrupt(&self) {
-        assert!(Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().unwrap().success());
+        // The shell has it built in, where there is no program of that name.
+        let kill = format!("kill -INT {}", self.0.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
     /// Waits until it ends by itself; `each` is called now and then.
