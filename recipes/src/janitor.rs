@@ -2,7 +2,7 @@
 //! future dropped in mid-call, or a guard dropped outside any runtime: all that a drop does is to send a message (recipes §4.1, rule 2).
 //! It never knows what a znode stood for.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use menagerie_core::client::{self, Client, WeakClient};
 use tokio::sync::{mpsc, oneshot};
@@ -42,10 +42,9 @@ pub(crate) struct Cleanup {
 }
 
 impl Cleanup {
-    /// To be made before the create is sent, inside a runtime.
+    /// To be made before the create is sent.
     pub(crate) fn arm(client: &Client, target: Target) -> Self {
-        let janitor = client.extension(Janitor::start);
-        janitor.revive();
+        let janitor = client.extension(|| Janitor::start(client));
         Cleanup { janitor, client: client.downgrade(), target: Some(target) }
     }
 
@@ -78,7 +77,7 @@ impl Drop for Cleanup {
 /// The session's end of the janitor's task, kept in the client's extension slot.
 #[derive(Debug)]
 struct Janitor {
-    orders: Mutex<mpsc::UnboundedSender<Order>>,
+    orders: mpsc::UnboundedSender<Order>,
 }
 
 #[derive(Debug)]
@@ -90,32 +89,19 @@ struct Order {
 }
 
 impl Janitor {
-    fn start() -> Self {
-        Janitor { orders: Mutex::new(spawn()) }
-    }
-
-    /// Starts the task again if the runtime it ran in is gone.
-    fn revive(&self) {
-        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        if orders.is_closed() {
-            *orders = spawn();
-        }
+    /// Its task belongs to the session: it ends with the last client, and runs where the session does.
+    fn start(client: &Client) -> Self {
+        let (sender, orders) = mpsc::unbounded_channel();
+        client.spawn(work(orders));
+        Janitor { orders: sender }
     }
 
     fn order(&self, order: Order) {
-        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(refused) = orders.send(order) {
-            // Only at a runtime's end; the session ends with it, and the znode with the session.
+        if let Err(refused) = self.orders.send(order) {
+            // Only at the runtime's end; the session ends with it, and the znode with the session.
             debug!(target = ?refused.0.target, "no runtime to remove a znode in");
         }
     }
-}
-
-fn spawn() -> mpsc::UnboundedSender<Order> {
-    let (sender, orders) = mpsc::unbounded_channel();
-    #[expect(clippy::disallowed_methods, reason = "its owner is the session: it ends with the last client")]
-    tokio::spawn(work(orders));
-    sender
 }
 
 /// Ends when the session's last client is dropped, and the sender with it. Orders run side by side: one that waits for a connection

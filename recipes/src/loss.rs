@@ -144,11 +144,10 @@ pub(crate) type Gone = Pin<Box<dyn Future<Output = Loss> + Send + Sync>>;
 pub(crate) struct Oversight(Verdict);
 
 impl Oversight {
-    /// Starts to watch over a hold, inside a runtime. The task ends with the hold.
+    /// Starts to watch over a hold. The task ends with the hold.
     pub(crate) fn start(client: &Client, gone: Gone, policy: LossPolicy) -> Self {
         let verdict = Verdict(Arc::new(watch::Sender::new(None)));
-        #[expect(clippy::disallowed_methods, reason = "its owner is the hold: it ends with it")]
-        tokio::spawn(monitor(client.downgrade(), client.states(), gone, policy, verdict.clone()));
+        client.spawn(monitor(client.downgrade(), client.states(), gone, policy, verdict.clone()));
         Oversight(verdict)
     }
 

@@ -122,6 +122,30 @@ fn a_guard_can_be_dropped_outside_any_runtime() -> TestResult {
     Ok(())
 }
 
+/// An application may acquire in a runtime that it drops soon, such as a test's or a request's, with a client that lives longer. What
+/// watches over the guard, and what removes its znode, went with that runtime.
+#[test]
+fn a_guard_outlives_the_runtime_it_was_acquired_in() -> TestResult {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let service = runtime.block_on(Service::start())?;
+    let client = runtime.block_on(service.client())?;
+    let (taken, given) = (service.path("taken"), service.path("given"));
+    let brief = tokio::runtime::Runtime::new()?;
+    let guards = brief.block_on(async {
+        let taken = Lock::on(&client, &taken).acquire().await?;
+        TestResult::Ok((taken, Lock::on(&client, &given).acquire().await?))
+    })?;
+    drop(brief);
+    let (taken, given_guard) = guards;
+    runtime.block_on(async {
+        client.delete(taken.path(), Version::Any).await?;
+        assert_eq!(soon("the holder is told", taken.lost()).await?, Loss::NodeDeleted);
+        drop(given_guard);
+        eventually("the guard's znode is gone", || service.children(&given), Vec::is_empty).await?;
+        Ok(())
+    })
+}
+
 #[tokio::test]
 async fn a_release_that_is_dropped_is_finished_all_the_same() -> TestResult {
     let service = Service::start().await?;

@@ -130,6 +130,6 @@ impl ClientBuilder {
         let shared = Arc::new(Shared { state: watch::Sender::new(State::Connecting), status: Mutex::new(status) });
         let (sender, receiver) = mpsc::unbounded_channel();
         runtime.spawn(transport::run(config, Arc::clone(&shared), receiver));
-        Ok(Client::new(shared, sender, chroot, self.max_request_bytes))
+        Ok(Client::new(shared, sender, chroot, self.max_request_bytes, runtime))
     }
 }

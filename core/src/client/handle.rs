@@ -46,6 +46,8 @@ pub(super) struct Handle {
     pub(super) shared: Arc<Shared>,
     pub(super) commands: CommandSender,
     pub(super) max_request_bytes: usize,
+    /// Where the session's task runs.
+    runtime: tokio::runtime::Handle,
     extensions: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     watch_serial: AtomicU64,
 }
@@ -81,11 +83,18 @@ impl Client {
         ClientBuilder::new()
     }
 
-    pub(super) fn new(shared: Arc<Shared>, commands: CommandSender, chroot: Chroot, max_request_bytes: usize) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        commands: CommandSender,
+        chroot: Chroot,
+        max_request_bytes: usize,
+        runtime: tokio::runtime::Handle,
+    ) -> Self {
         let handle = Handle {
             shared,
             commands,
             max_request_bytes,
+            runtime,
             extensions: Mutex::default(),
             watch_serial: AtomicU64::new(0),
         };
@@ -177,6 +186,12 @@ impl Client {
         let value = Arc::new(init());
         extensions.insert(TypeId::of::<T>(), Arc::clone(&value) as Arc<dyn Any + Send + Sync>);
         value
+    }
+
+    /// Runs `work` in the runtime that the session's own task runs in, from wherever this is called. For what belongs to the session, and must
+    /// not end with the runtime of whoever happens to call. Once that runtime has ended, `work` is dropped.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        drop(self.handle.runtime.spawn(work));
     }
 
     fn status(&self) -> Status {
