@@ -193,7 +193,8 @@ async fn a_server_that_goes_is_not_waited_for_after_a_second_interrupt() {
     server.kill();
     let output = running.end(Running::interrupt).await;
     let code = output.status.code();
-    assert!(matches!(code, Some(1 | 3 | 130)), "{output:?}");
+    // 0: the interrupt came before the loss was noticed, and ended a measurement without a failed operation.
+    assert!(matches!(code, Some(0 | 1 | 3 | 130)), "{output:?}");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("could not be cleaned up: interrupted"), "{output:?}");
     if code == Some(1) {
