@@ -4,135 +4,19 @@
 #![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod scripted;
+
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use menagerie_core::client::{Client, ClientBuilder, EventKind, State, Version};
-use menagerie_core::jute::{Decode, Encode, Reader};
+use bytes::Bytes;
+use menagerie_core::client::{Client, EventKind, State, Version};
+use menagerie_core::jute::Decode;
 use menagerie_core::wire::proto::{
-    ConnectRequest, ConnectResponse, Create2Response, CreateRequest, GetChildrenResponse, GetDataResponse, PathRequest,
-    ReplyHeader, RequestHeader, SetWatches, StatResponse, WatcherEvent, WatchesRequest, xid,
+    Create2Response, CreateRequest, GetChildrenResponse, PathRequest, SetWatches, StatResponse, WatchesRequest,
 };
-use menagerie_core::wire::{AddWatchMode, CreateMode, OpCode, Stat, Zxid, frame};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use menagerie_core::wire::{AddWatchMode, CreateMode, OpCode, Stat, Zxid};
 
-/// Longer than any step takes on a slow machine.
-const PATIENCE: Duration = Duration::from_mins(1);
-const TIMEOUT_MS: i32 = 20_000;
-
-struct Server {
-    listener: TcpListener,
-}
-
-/// One connection, seen from the server.
-struct Connection {
-    stream: TcpStream,
-    input: BytesMut,
-}
-
-struct Request {
-    xid: i32,
-    op: OpCode,
-    record: Bytes,
-}
-
-impl Server {
-    async fn start() -> Self {
-        Server { listener: TcpListener::bind("127.0.0.1:0").await.unwrap() }
-    }
-
-    fn builder(&self) -> ClientBuilder {
-        Client::builder().hosts(self.listener.local_addr().unwrap().to_string()).connect_timeout(PATIENCE).seed(1)
-    }
-
-    async fn accept(&self) -> (Connection, ConnectRequest) {
-        let (stream, _) = tokio::time::timeout(PATIENCE, self.listener.accept()).await.unwrap().unwrap();
-        let mut connection = Connection { stream, input: BytesMut::new() };
-        let greeting = ConnectRequest::from_bytes(&connection.frame().await.unwrap()).unwrap();
-        (connection, greeting)
-    }
-
-    /// Accepts, and grants the session 7.
-    async fn serve(&self) -> (Connection, ConnectRequest) {
-        let (mut connection, greeting) = self.accept().await;
-        connection.grant(TIMEOUT_MS).await;
-        (connection, greeting)
-    }
-
-    /// A client and the server's end of its connection.
-    async fn connect(&self) -> (Client, Connection) {
-        let (client, (connection, _)) = tokio::join!(self.builder().connect(), self.serve());
-        (client.unwrap(), connection)
-    }
-}
-
-impl Connection {
-    async fn frame(&mut self) -> Option<Bytes> {
-        loop {
-            if let Some(frame) = frame::take(&mut self.input, 1 << 20).unwrap() {
-                return Some(frame);
-            }
-            let read = tokio::time::timeout(PATIENCE, self.stream.read_buf(&mut self.input)).await.unwrap();
-            if read.unwrap_or(0) == 0 {
-                return None;
-            }
-        }
-    }
-
-    /// The next request that is not a ping.
-    async fn request(&mut self) -> Request {
-        loop {
-            let frame = self.frame().await.unwrap();
-            let mut reader = Reader::new(&frame);
-            let RequestHeader { xid, op } = RequestHeader::decode(&mut reader).unwrap();
-            if xid == xid::PING {
-                self.reply(xid, 0, 0, &[]).await;
-            } else {
-                return Request { xid, op: OpCode::from_i32(op).unwrap(), record: reader.rest() };
-            }
-        }
-    }
-
-    async fn expect(&mut self, op: OpCode) -> Request {
-        let request = self.request().await;
-        assert_eq!(request.op, op);
-        request
-    }
-
-    async fn grant(&mut self, timeout_ms: i32) {
-        let response = ConnectResponse {
-            protocol_version: 0,
-            timeout_ms,
-            session_id: if timeout_ms > 0 { 7 } else { 0 },
-            password: Some(Bytes::from_static(&[9; 16])),
-            read_only: Some(false),
-        };
-        self.stream.write_all(&frame::of(&response)).await.unwrap();
-    }
-
-    async fn reply(&mut self, xid: i32, zxid: i64, err: i32, record: &[u8]) {
-        let mut out = BytesMut::new();
-        frame::put(&mut out, |out| {
-            ReplyHeader { xid, zxid: Zxid(zxid), err }.encode(out);
-            out.extend_from_slice(record);
-        });
-        self.stream.write_all(&out).await.unwrap();
-    }
-
-    async fn answer(&mut self, request: &Request, zxid: i64, record: &impl Encode) {
-        self.reply(request.xid, zxid, 0, &record.to_bytes()).await;
-    }
-
-    async fn notify(&mut self, kind: i32, path: &str) {
-        let event = WatcherEvent { kind, state: 3, path: path.to_owned() };
-        self.reply(xid::NOTIFICATION, -1, 0, &event.to_bytes()).await;
-    }
-}
-
-fn data(data: &'static str) -> GetDataResponse {
-    GetDataResponse { data: Some(Bytes::from_static(data.as_bytes())), stat: Stat::default() }
-}
+use scripted::{PATIENCE, Server, data};
 
 #[tokio::test]
 async fn calls_are_sent_in_the_order_in_which_they_are_made() {

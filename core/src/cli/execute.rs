@@ -6,7 +6,6 @@ use std::io;
 use super::command::{Command, DataForm};
 use super::failure::Failure;
 use super::shell::Output;
-use super::walk::Walk;
 use super::watches::{Looks, Watches};
 use super::{acl, format};
 use crate::client::{Call, Client, CreateOptions, Error};
@@ -131,9 +130,9 @@ impl Session<'_> {
     }
 
     async fn list_all(&self, path: &str, out: Output<'_>) -> Result<(), Stop> {
-        let mut walk = Walk::new(self.client, path);
-        while let Some(path) = walk.next().await? {
-            writeln!(out, "{path}")?;
+        let mut walk = self.client.walk(path);
+        while let Some(node) = walk.next().await.transpose()? {
+            writeln!(out, "{}", node.path)?;
         }
         Ok(())
     }
@@ -156,9 +155,9 @@ impl Session<'_> {
                 writeln!(out, "Created {}", created.path)?;
             }
             Command::SetAcl { path, recursive: true, acl, version, .. } => {
-                let mut walk = Walk::new(self.client, path);
-                while let Some(path) = walk.next().await? {
-                    self.client.set_acl(&path, acl.clone(), *version).await?;
+                let mut walk = self.client.walk(path);
+                while let Some(node) = walk.next().await.transpose()? {
+                    self.client.set_acl(&node.path, acl.clone(), *version).await?;
                 }
             }
             Command::SetAcl { path, acl, stat, version, .. } => {
@@ -173,9 +172,9 @@ impl Session<'_> {
     /// Deletes bottom up. The session's requests are executed in order, so a parent need not wait for its children's replies.
     async fn delete_all(&self, root: &str, batch: usize) -> Result<(), Stop> {
         let mut paths = Vec::new();
-        let mut walk = Walk::new(self.client, root);
-        while let Some(path) = walk.next().await? {
-            paths.push(path);
+        let mut walk = self.client.walk(root);
+        while let Some(node) = walk.next().await.transpose()? {
+            paths.push(node.path);
         }
         let mut under_way: VecDeque<Call<()>> = VecDeque::new();
         for path in paths.iter().rev() {

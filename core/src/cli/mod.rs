@@ -24,7 +24,6 @@ mod options;
 mod shell;
 mod style;
 mod terminal;
-mod walk;
 mod watches;
 mod words;
 

@@ -45,6 +45,7 @@ mod rewatch;
 mod session;
 mod state;
 mod transport;
+mod walk;
 mod watch;
 mod watch_table;
 mod writes;
@@ -58,6 +59,7 @@ pub use hosts::{CONNECT_VARIABLE, DEFAULT_HOSTS};
 pub use multi::{Multi, MultiOutcome, MultiRead, MultiReadOutcome};
 pub use options::{CreateOptions, Version};
 pub use state::{SessionCredentials, State, StateWatch};
+pub use walk::{Visited, Walk};
 pub use watch::{OneshotWatch, PersistentWatch};
 pub use writes::Created;
 
