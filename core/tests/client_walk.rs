@@ -126,7 +126,7 @@ async fn an_error_is_an_item_and_the_walk_goes_on() {
             () = async {
                 let request = connection.expect(OpCode::GetChildren2).await;
                 connection.reply(request.xid, 1, -102, &[]).await;
-                std::future::pending().await
+                std::future::pending::<()>().await;
             } => unreachable!(),
         }
     };
