@@ -136,3 +136,18 @@ async fn an_error_is_an_item_and_the_walk_goes_on() {
     serve(server.serve().await.0, tree);
     assert_eq!(lines_of(walk).await, ["1 /b 0"]);
 }
+
+#[tokio::test]
+async fn a_walk_can_stop_at_a_depth_and_tells_the_last_of_siblings() {
+    let server = Server::start().await;
+    let (client, connection) = server.connect().await;
+    serve(connection, tree(&[("/", &["b", "a"]), ("/a", &["deep"]), ("/a/deep", &[]), ("/b", &[])]));
+    let mut walk = client.walk("/").max_depth(1);
+    let mut seen = Vec::new();
+    while let Some(node) = tokio::time::timeout(PATIENCE, walk.next()).await.unwrap() {
+        let node = node.unwrap();
+        seen.push((node.path, node.is_last, node.stat.num_children));
+    }
+    let expected = [("/", true, 2), ("/a", false, 1), ("/b", true, 0)];
+    assert_eq!(seen, expected.map(|(path, is_last, children)| (path.to_owned(), is_last, children)));
+}

@@ -73,6 +73,11 @@ impl Error {
         Error { inner: Arc::new(Inner { cause, op: Some(op), path: Some(path.into()) }) }
     }
 
+    /// The path of the call that failed, as the application named it; `None` where there is none.
+    pub fn path(&self) -> Option<&str> {
+        self.inner.path.as_deref().filter(|path| !path.is_empty())
+    }
+
     /// The protocol's code for the failure. Failures that never were on the wire have one too where the protocol names it:
     /// connection loss, expiry, refused credentials, bad arguments, timeouts. A closed client has none.
     pub fn code(&self) -> Option<ErrorCode> {

@@ -110,6 +110,26 @@ impl Client {
         Ok(Client { handle: Arc::clone(&self.handle), chroot: self.chroot.below(path)? })
     }
 
+    /// A handle on the same session that sees the whole tree, whatever this one's chroot: for what is kept at the root for everybody, the
+    /// ensemble's configuration and quotas.
+    pub fn whole_tree(&self) -> Client {
+        Client { handle: Arc::clone(&self.handle), chroot: Chroot::root() }
+    }
+
+    /// The complete path of a path that this handle names: as it is without a chroot.
+    ///
+    /// ```
+    /// # use menagerie_core::client::Client;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), menagerie_core::client::Error> {
+    /// let client = Client::builder().hosts("127.0.0.1:2181/app").connect_lazily()?;
+    /// assert_eq!(client.complete_path("/config"), "/app/config");
+    /// assert_eq!(client.whole_tree().complete_path("/config"), "/config");
+    /// # Ok(()) }
+    /// ```
+    pub fn complete_path(&self, path: &str) -> String {
+        self.chroot.outward(path).into_owned()
+    }
+
     /// Where the session stands.
     pub fn state(&self) -> State {
         *self.handle.shared.state.borrow()

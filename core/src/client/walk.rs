@@ -18,6 +18,8 @@ pub struct Visited {
     pub path: String,
     /// How far below the walk's root it is; 0 for the root itself.
     pub depth: usize,
+    /// Whether no sibling comes after it, as far as is known: one that goes meanwhile is counted.
+    pub is_last: bool,
     /// Its Stat, at the time its children were listed.
     pub stat: Stat,
 }
@@ -37,6 +39,7 @@ pub struct Walk {
     client: Client,
     /// What is still to be visited, the next one last.
     stack: Vec<Pending>,
+    max_depth: usize,
 }
 
 #[derive(Debug)]
@@ -50,11 +53,17 @@ impl Client {
     /// Walks through the znode at `path`, which must exist, and everything below it.
     pub fn walk(&self, path: &str) -> Walk {
         let root = Pending { path: path.to_owned(), depth: 0, children: None };
-        Walk { client: self.clone(), stack: vec![root] }
+        Walk { client: self.clone(), stack: vec![root], max_depth: usize::MAX }
     }
 }
 
 impl Walk {
+    /// Goes no deeper than so many levels below the root; 0 is the root alone.
+    pub fn max_depth(mut self, max_depth: usize) -> Self {
+        self.max_depth = max_depth;
+        self
+    }
+
     /// The next znode, or `None` at the end. Dropping the future loses nothing.
     ///
     /// # Errors
@@ -71,8 +80,11 @@ impl Walk {
             let Some(Pending { path, depth, .. }) = self.stack.pop() else { return Poll::Ready(None) };
             return Poll::Ready(Some(match answer {
                 Ok((children, stat)) => {
-                    self.push(&path, depth + 1, children);
-                    Ok(Visited { path, depth, stat })
+                    let is_last = self.stack.last().is_none_or(|next| next.depth < depth);
+                    if depth < self.max_depth {
+                        self.push(&path, depth + 1, children);
+                    }
+                    Ok(Visited { path, depth, is_last, stat })
                 }
                 Err(error) if error.is_no_node() && depth > 0 => continue,
                 Err(error) => {
