@@ -1,13 +1,10 @@
 //! Who a connection is, and what an ACL permits it (protocol §2.10). It never knows the tree, nor does any I/O.
 
-mod digest;
 mod ip;
-
-pub use digest::digest_id;
 
 use std::collections::HashSet;
 
-use crate::wire::{Acl, Id, Perms};
+use crate::wire::{Acl, Id, Perms, digest_id};
 
 /// Why an ACL list cannot be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

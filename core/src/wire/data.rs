@@ -108,6 +108,15 @@ impl Perms {
     }
 }
 
+/// Both sets of bits.
+impl std::ops::BitOr for Perms {
+    type Output = Perms;
+
+    fn bitor(self, other: Perms) -> Perms {
+        self.union(other)
+    }
+}
+
 const LETTERS: [(Perms, char); 5] =
     [(Perms::CREATE, 'c'), (Perms::DELETE, 'd'), (Perms::READ, 'r'), (Perms::WRITE, 'w'), (Perms::ADMIN, 'a')];
 
@@ -149,19 +158,35 @@ impl Acl {
         Acl { perms, id: Id::new(scheme, id) }
     }
 
+    /// An entry that gives `perms` to everybody.
+    pub fn world(perms: Perms) -> Self {
+        Acl::new(perms, "world", "anyone")
+    }
+
+    /// An entry that gives `perms` to the identities of the connection that sets it. The server writes one entry for each of them in its
+    /// place; a connection without any is refused with INVALIDACL.
+    pub fn auth(perms: Perms) -> Self {
+        Acl::new(perms, "auth", "")
+    }
+
+    /// An entry that gives `perms` to clients at an address, or in a network such as `10.0.0.0/8`.
+    pub fn ip(perms: Perms, network: impl Into<String>) -> Self {
+        Acl::new(perms, "ip", network)
+    }
+
     /// Everybody may do everything: what a znode gets when nothing is said.
     pub fn open() -> Vec<Acl> {
-        vec![Acl::new(Perms::ALL, "world", "anyone")]
+        vec![Acl::world(Perms::ALL)]
     }
 
     /// Everybody may read.
     pub fn read_only() -> Vec<Acl> {
-        vec![Acl::new(Perms::READ, "world", "anyone")]
+        vec![Acl::world(Perms::READ)]
     }
 
-    /// The connection's authenticated identities may do everything; expanded by the server.
+    /// The identities of the connection that sets it may do everything; see [`Acl::auth`].
     pub fn creator_all() -> Vec<Acl> {
-        vec![Acl::new(Perms::ALL, "auth", "")]
+        vec![Acl::auth(Perms::ALL)]
     }
 }
 

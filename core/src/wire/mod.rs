@@ -6,6 +6,8 @@ mod record;
 
 mod create_mode;
 mod data;
+#[cfg(feature = "digest")]
+mod digest;
 mod error_code;
 pub mod frame;
 mod host_port;
@@ -19,6 +21,8 @@ mod zxid;
 
 pub use create_mode::CreateMode;
 pub use data::{Acl, Id, Perms, Stat, StatPersisted, Ttl};
+#[cfg(feature = "digest")]
+pub use digest::digest_id;
 pub use error_code::ErrorCode;
 pub use host_port::HostPort;
 pub use op_code::OpCode;
