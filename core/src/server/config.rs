@@ -7,8 +7,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use super::ensemble::Ensemble;
 use super::zoo_cfg;
+use crate::wire::ensemble::Ensemble;
 
 /// Everything the server can be told (protocol §4.2). Each field names its key in `zoo.cfg`, and its unit.
 ///

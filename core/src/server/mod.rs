@@ -13,7 +13,6 @@ mod clock;
 pub mod config;
 mod connection;
 mod disk_writer;
-pub mod ensemble;
 mod error;
 mod event_loop;
 mod four_letter;

@@ -8,6 +8,7 @@ mod create_mode;
 mod data;
 #[cfg(feature = "digest")]
 mod digest;
+pub mod ensemble;
 mod error_code;
 pub mod frame;
 mod host_port;

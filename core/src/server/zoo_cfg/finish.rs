@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use super::values::Bad;
 use super::{Draft, members};
 use crate::server::config::{ConfigError, ServerConfig, Warning};
-use crate::server::ensemble::{Ensemble, Role};
+use crate::wire::ensemble::{Ensemble, Role};
 
 /// Below this the reference keeps three, so that one damaged snapshot is never the last.
 const MIN_SNAP_RETAIN_COUNT: u32 = 3;

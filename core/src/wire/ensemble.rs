@@ -1,11 +1,13 @@
-//! The members of an ensemble as configuration describes them: `server.N`, `group.N` and `weight.N` (protocol §4.3).
+//! The members of an ensemble as text describes them, in `zoo.cfg` and in the znode `/zookeeper/config`: `server.N`, `group.N` and
+//! `weight.N` (protocol §4.3).
 //!
 //! Knows nothing of who leads, who is connected, or of quorums being reached; names are not resolved here.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::str::FromStr;
 
-use crate::wire::HostPort;
+use super::HostPort;
 
 /// A list of servers, by id, and how their votes count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +29,71 @@ impl Ensemble {
     /// The number of members that do not vote.
     pub fn observer_count(&self) -> usize {
         self.members.len() - self.participant_count()
+    }
+
+    /// Takes in one `server.N`, `group.N` or `weight.N`. The error says what was expected.
+    ///
+    /// # Errors
+    /// Any other key, an id that is no number, a value that is not of the key's form.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+        let (what, id) = key.split_once('.').unwrap_or((key, ""));
+        let id = id.parse::<i64>().map_err(|_| format!("a number after `{what}.`, such as {what}.1"))?;
+        match what {
+            "server" => {
+                self.members.insert(id, value.parse()?);
+            }
+            "group" => {
+                let ids = value.split(':').map(|id| id.trim().parse()).collect::<Result<Vec<_>, _>>();
+                let ids = ids.map_err(|_| "ids of servers between colons, such as 1:2:3")?;
+                self.hierarchy.get_or_insert_default().groups.insert(id, ids);
+            }
+            "weight" => {
+                let weight = value.parse().ok().filter(|weight| *weight >= 0);
+                let weight = weight.ok_or_else(|| format!("a number from 0 to {}", i64::MAX))?;
+                self.hierarchy.get_or_insert_default().weights.insert(id, weight);
+            }
+            _ => return Err("server.N, group.N or weight.N as the key".to_owned()),
+        }
+        Ok(())
+    }
+}
+
+/// The text of `/zookeeper/config`: a line for each member, group and weight, then `version=` and the version in hexadecimal. A list without
+/// a version has version 0.
+impl FromStr for Ensemble {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut ensemble = Ensemble::default();
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let (key, value) = line.split_once('=').ok_or_else(|| format!("key=value where `{line}` stands"))?;
+            if key == "version" {
+                let version = i64::from_str_radix(value, 16);
+                ensemble.version = version.map_err(|_| format!("a hexadecimal version where `{value}` stands"))?;
+            } else {
+                ensemble.set(key, value).map_err(|expected| format!("{key}={value}: {expected}"))?;
+            }
+        }
+        Ok(ensemble)
+    }
+}
+
+/// The same text, as the reference writes it: no line end after the version.
+impl fmt::Display for Ensemble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (id, member) in &self.members {
+            writeln!(f, "server.{id}={member}")?;
+        }
+        if let Some(Hierarchy { groups, weights }) = &self.hierarchy {
+            for (id, members) in groups {
+                let members: Vec<String> = members.iter().map(ToString::to_string).collect();
+                writeln!(f, "group.{id}={}", members.join(":"))?;
+            }
+            for (id, weight) in weights {
+                writeln!(f, "weight.{id}={weight}")?;
+            }
+        }
+        write!(f, "version={:x}", self.version)
     }
 }
 
@@ -73,7 +140,7 @@ pub struct Hierarchy {
 }
 
 /// What a `server.N` value may look like; the text of every error here.
-pub(super) const SERVER_FORM: &str =
+const SERVER_FORM: &str =
     "host:quorumPort:electionPort[:participant|:observer][;[clientHost:]clientPort][;[secureHost:]securePort]";
 
 impl FromStr for Member {
@@ -89,6 +156,28 @@ impl FromStr for Member {
             return Err(SERVER_FORM.to_owned());
         }
         Ok(Self { addresses, role, client, secure_client })
+    }
+}
+
+/// The value of a `server.N` key, with its role always told; several addresses stand in the order of their hosts.
+impl fmt::Display for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut addresses: Vec<&PeerAddress> = self.addresses.iter().collect();
+        addresses.sort_by(|a, b| a.host.cmp(&b.host));
+        for (index, PeerAddress { host, quorum_port, election_port }) in addresses.into_iter().enumerate() {
+            let between = if index > 0 { "|" } else { "" };
+            write!(f, "{between}{}:{election_port}", HostPort { host: host.clone(), port: *quorum_port })?;
+        }
+        f.write_str(match self.role {
+            Role::Participant => ":participant",
+            Role::Observer => ":observer",
+        })?;
+        match (&self.client, &self.secure_client) {
+            (None, None) => Ok(()),
+            (Some(client), None) => write!(f, ";{client}"),
+            (None, Some(secure)) => write!(f, ";;{secure}"),
+            (Some(client), Some(secure)) => write!(f, ";{client};{secure}"),
+        }
     }
 }
 
@@ -191,6 +280,19 @@ mod tests {
         let worse = ["a:1:2;1;2;3", "[::1:1:2", "a:1:2:observer|b:1:2:participant", "a:1:2;x", "a:1:2|"];
         for text in bad.into_iter().chain(worse) {
             assert!(text.parse::<Member>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_text_of_the_configuration_znode() {
+        let text = "server.1=a:1:2:participant;0.0.0.0:2181\nserver.2=[::1]:3:4|b:1:2:observer\n\
+                    group.1=1:2\nweight.1=3\nversion=1000000ab";
+        let ensemble: Ensemble = text.parse().unwrap();
+        assert_eq!((ensemble.version, ensemble.participant_count(), ensemble.observer_count()), (0x1_0000_00ab, 1, 1));
+        assert_eq!(ensemble.to_string(), text);
+        assert_eq!("".parse(), Ok(Ensemble::default()));
+        for bad in ["server.1", "server.x=a:1:2", "server.1=a", "weight.1=-1", "version=x", "other.1=2"] {
+            assert!(bad.parse::<Ensemble>().is_err(), "{bad}");
         }
     }
 
