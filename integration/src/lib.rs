@@ -13,6 +13,7 @@
 //! | [`reference`](mod@reference) | the reference server's jars, its Java shell and its C shell |
 //! | [`requirement`] | tests that need something that may be absent: skipped, or an error |
 //! | [`port`], [`four_letter`], [`raw`] | free ports, four-letter words, hand-made frames |
+//! | [`probe`] | a raw session whose answers are lines of text, to compare two servers |
 //! | [`walk`] | the whole tree of a server as a comparable value |
 //! | [`writer`] | a client that writes and remembers what it was told, to hold a server to it |
 //! | [`workspace`] | the files of this repository |
@@ -22,6 +23,7 @@ pub mod dialogue;
 pub mod four_letter;
 pub mod ours;
 pub mod port;
+pub mod probe;
 pub mod raw;
 pub mod reference;
 pub mod requirement;

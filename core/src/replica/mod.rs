@@ -18,6 +18,7 @@ mod outstanding;
 mod prepare;
 mod prepare_multi;
 mod prepare_ops;
+mod quota;
 pub mod read;
 mod reaper;
 mod request;
@@ -39,6 +40,7 @@ use crate::wire::txn::TxnRecord;
 use crate::wire::{ErrorCode, OpCode, Zxid};
 use crate::zab::{Leader, ServerId};
 use outstanding::Outstanding;
+use quota::QuotaLog;
 
 /// A client connection of this member.
 pub type ConnId = u64;
@@ -54,6 +56,7 @@ pub struct Time {
 
 /// What a member needs to know of its configuration.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the configuration, independent of the others")]
 pub struct Config {
     /// This member's number; 1 standalone.
     pub server_id: u8,
@@ -67,6 +70,8 @@ pub struct Config {
     pub digest_enabled: bool,
     /// Whether TTL znodes can be created.
     pub extended_types_enabled: bool,
+    /// Whether a write that exceeds the hard limit of a quota is refused (`enforceQuota`); otherwise it is only logged.
+    pub enforce_quota: bool,
     /// Whether members may be changed. Standalone there are none to change: it decides which error a request gets.
     pub reconfig_enabled: bool,
     /// The largest transaction in bytes: what a log can be read back with (protocol §1, `jute.maxbuffer` + extrasize).
@@ -182,6 +187,7 @@ pub struct Replica {
     connections: BTreeMap<ConnId, i64>,
     leader: Leader<Proposal>,
     pending: Outstanding,
+    quota_log: QuotaLog,
     barriers: VecDeque<Barrier>,
     next_reap_ms: u64,
     outputs: VecDeque<Output>,
@@ -204,6 +210,7 @@ impl Replica {
             session_ids: SessionIds::new(config.server_id, now.wall_ms),
             leader: Leader::new(BTreeSet::from([me]), last_zxid),
             pending: Outstanding::new(digest),
+            quota_log: QuotaLog::default(),
             next_reap_ms: now.monotonic_ms + config.container_check_interval_ms,
             config,
             shared,

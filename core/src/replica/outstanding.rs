@@ -18,7 +18,7 @@ pub(super) struct Node {
     digest: u64,
 }
 
-/// A znode's data, which only its digest asks for.
+/// A znode's data, which only its digest and its quota ask for.
 #[derive(Debug, Clone)]
 pub(super) enum Data {
     /// What the tree has: it is not copied.
@@ -31,6 +31,14 @@ impl Node {
     /// A znode that is not there yet, or is about to change; its digest is computed when it is proposed.
     pub(super) fn new(stat: StatPersisted, acl: Arc<[Acl]>, data: Option<Bytes>) -> Self {
         Node { stat, children: 0, acl, data: Data::Proposed(data), digest: 0 }
+    }
+
+    /// Bytes of the data of this node, which stands at `path`.
+    pub(super) fn data_length(&self, tree: &DataTree, path: &str) -> i64 {
+        match &self.data {
+            Data::Proposed(data) => data.as_ref().map_or(0, Bytes::len) as i64,
+            Data::Applied => tree.node(path).and_then(|node| node.data()).map_or(0, <[u8]>::len) as i64,
+        }
     }
 
     fn digest_at(&self, tree: &DataTree, path: &str) -> u64 {

@@ -61,10 +61,11 @@ impl Replica {
             config: &self.config,
             tree: &tree,
             pending: &mut self.pending,
+            quota_log: &mut self.quota_log,
             session: request.session,
             ids: &request.ids,
             zxid: self.leader.next_zxid(),
-            wall_ms: now.wall_ms,
+            now,
         };
         let body = &request.body;
         let txn = match request.op {

@@ -1,7 +1,10 @@
 //! The checks of each write, in the order that decides its error, and what it will do (protocol §2.7).
 
-use super::Config;
+use bytes::Bytes;
+
 use super::outstanding::{Data, Node, Outstanding};
+use super::quota::QuotaLog;
+use super::{Config, Time};
 use crate::auth;
 use crate::tree::DataTree;
 use crate::wire::proto::{CreateRequest, PathVersion, SetAclRequest, SetDataRequest};
@@ -16,10 +19,11 @@ pub(super) struct Scope<'a> {
     pub(super) config: &'a Config,
     pub(super) tree: &'a DataTree,
     pub(super) pending: &'a mut Outstanding,
+    pub(super) quota_log: &'a mut QuotaLog,
     pub(super) session: i64,
     pub(super) ids: &'a [Id],
     pub(super) zxid: Zxid,
-    pub(super) wall_ms: i64,
+    pub(super) now: Time,
 }
 
 impl Scope<'_> {
@@ -45,6 +49,7 @@ impl Scope<'_> {
         if is_ephemeral(parent.stat.ephemeral_owner) {
             return Err(ErrorCode::NoChildrenForEphemerals);
         }
+        self.check_quota(&full_path, 1, length(request.data.as_ref()))?;
         let parent_cversion = parent.stat.cversion.wrapping_add(1);
         self.change(parent_path, &parent, |after| {
             after.stat.cversion = parent_cversion;
@@ -106,9 +111,11 @@ impl Scope<'_> {
     pub(super) fn set_data(&mut self, request: SetDataRequest) -> Result<Txn, ErrorCode> {
         let SetDataRequest { path, data, version } = request;
         let node = self.checked_node(&path, Perms::WRITE)?;
+        let before = node.data_length(self.tree, key(&path));
+        self.check_quota(&path, 0, length(data.as_ref()) - before)?;
         expect_version(version, node.stat.version)?;
         let version = node.stat.version.wrapping_add(1);
-        let (zxid, wall_ms) = (self.zxid, self.wall_ms);
+        let (zxid, wall_ms) = (self.zxid, self.now.wall_ms);
         self.change(&path, &node, |after| {
             after.stat.version = version;
             after.stat.mzxid = zxid;
@@ -194,14 +201,19 @@ impl Scope<'_> {
             czxid: self.zxid,
             mzxid: self.zxid,
             pzxid: self.zxid,
-            ctime: self.wall_ms,
-            mtime: self.wall_ms,
+            ctime: self.now.wall_ms,
+            mtime: self.now.wall_ms,
             ephemeral_owner: owner,
             ..StatPersisted::default()
         };
         let node = Node::new(stat, acl.into(), request.data.clone());
         self.pending.set(self.tree, self.zxid, path, None, Some(node));
     }
+}
+
+/// Bytes of data; null has none.
+fn length(data: Option<&Bytes>) -> i64 {
+    data.map_or(0, Bytes::len) as i64
 }
 
 /// The root is kept, and digested, under the empty path.

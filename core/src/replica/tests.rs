@@ -50,6 +50,7 @@ impl Member {
             max_session_timeout_ms: 40_000,
             digest_enabled: true,
             extended_types_enabled: true,
+            enforce_quota: true,
             reconfig_enabled: false,
             max_txn_bytes: 1 << 20,
             container_check_interval_ms: 60_000,
@@ -435,4 +436,30 @@ fn a_multi_read_that_asks_for_too_much_is_refused() {
     assert_eq!((header.err, MultiResponse::from_bytes(&body).unwrap().results.len()), (0, 10));
     let (header, body) = ask(10_000);
     assert_eq!((header.err, body.len()), (ErrorCode::MarshallingError.code(), 0));
+}
+
+/// Protocol §2.12: a hard limit is one only where limits are enforced, and what is proposed does not count yet.
+#[test]
+fn a_hard_limit_of_a_quota_refuses_only_where_it_is_enforced() {
+    for (enforced, expected) in [(true, ErrorCode::QuotaExceeded), (false, ErrorCode::Ok)] {
+        let mut member = Member::new();
+        member.replica.config.enforce_quota = enforced;
+        let session = member.connect(CONN, 0, None).session_id;
+        let mut make = |path: &str, data: &'static str| {
+            let request = CreateRequest { data: Some(data.into()), ..create(path, 0) };
+            err(&member.call(session, OpCode::Create, &request))
+        };
+        assert_eq!(make("/p", ""), ErrorCode::Ok);
+        assert_eq!(make("/zookeeper/quota/p", ""), ErrorCode::Ok);
+        assert_eq!(make("/zookeeper/quota/p/zookeeper_limits", "countHardLimit=2"), ErrorCode::Ok);
+        assert_eq!(make("/zookeeper/quota/p/zookeeper_stats", ""), ErrorCode::Ok);
+        let ops = vec![
+            MultiOp::Create(OpCode::Create, create("/p/a", 0)),
+            MultiOp::Create(OpCode::Create, create("/p/b", 0)),
+        ];
+        let (header, body) = member.call(session, OpCode::Multi, &MultiRequest { ops });
+        assert_eq!((header.err, MultiResponse::from_bytes(&body).unwrap().results.len()), (0, 2));
+        assert!(member.shared.tree().node("/p/b").is_some(), "each of the two alone keeps within the limit");
+        assert_eq!(err(&member.call(session, OpCode::Create, &create("/p/c", 0))), expected);
+    }
 }

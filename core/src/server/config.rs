@@ -67,6 +67,8 @@ pub struct ServerConfig {
     pub skip_acl: bool,
     /// `extendedTypesEnabled`: znodes with a time to live.
     pub extended_types_enabled: bool,
+    /// `enforceQuota`: refuse writes that exceed the hard limit of a quota. Otherwise that is only logged.
+    pub enforce_quota: bool,
     /// `znode.container.checkIntervalMs`, in milliseconds: how often empty containers and expired TTL nodes are looked for.
     pub container_check_interval_ms: u32,
     /// `readonlymode.enabled`: serve reads without a quorum.
@@ -121,6 +123,7 @@ impl Default for ServerConfig {
             super_digest: None,
             skip_acl: false,
             extended_types_enabled: false,
+            enforce_quota: false,
             container_check_interval_ms: 60_000,
             read_only_mode_enabled: false,
             reconfig_enabled: false,

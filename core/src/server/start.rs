@@ -188,6 +188,7 @@ fn replica_config(config: &ServerConfig, auth: &AuthConfig) -> replica::Config {
         max_session_timeout_ms: i32::try_from(config.max_session_timeout_ms).unwrap_or(i32::MAX),
         digest_enabled: config.digest_enabled,
         extended_types_enabled: config.extended_types_enabled,
+        enforce_quota: config.enforce_quota,
         reconfig_enabled: config.reconfig_enabled,
         max_txn_bytes: max_txn_bytes(config),
         container_check_interval_ms: config.container_check_interval_ms.into(),

@@ -106,7 +106,9 @@ impl DataTree {
         let path: Arc<str> = path.into();
         let (acl, parent_acl) = (self.acl(slot), self.acl(parent));
         changes.push(Change::Created { path: path.clone(), acl, parent_acl });
-        Outcome::Created { path, stat: self.stat(slot) }
+        // The statistics of a quota are counted at their creation; whoever made them is told of what was given.
+        let data_length = create.data.as_ref().map_or(0, |data| data.len() as i32);
+        Outcome::Created { path, stat: Stat { data_length, ..self.stat(slot) } }
     }
 
     fn delete(&mut self, zxid: Zxid, path: &str, changes: &mut Vec<Change>) -> Outcome {

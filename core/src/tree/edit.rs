@@ -1,5 +1,5 @@
-//! The few edits that everything else is made of. Each keeps index, children, owners, ACL counts, sizes and the digest in
-//! step. It never knows transactions.
+//! The few edits that everything else is made of. Each keeps index, children, owners, ACL counts, sizes, quotas and the
+//! digest in step. It never knows transactions.
 
 use std::sync::Arc;
 
@@ -33,6 +33,7 @@ impl DataTree {
         if let (Some(place), Some(node)) = (place, self.arena.get_mut(slot)) {
             node.place = place;
         }
+        self.count_created(new.path, new.data.map_or(0, <[u8]>::len));
         slot
     }
 
@@ -70,6 +71,18 @@ impl DataTree {
 
     /// Replaces a node's data and changes its stat.
     pub(super) fn rewrite(&mut self, slot: u32, data: Option<&[u8]>, change: impl FnOnce(&mut StatPersisted)) {
+        let before = self.arena.get(slot).and_then(|node| node.data.as_ref()).map_or(0, |data| data.len());
+        self.rewrite_uncounted(slot, data, change);
+        self.count_rewritten(slot, before, data.map_or(0, <[u8]>::len));
+    }
+
+    /// As [`DataTree::rewrite`], and no quota hears of it.
+    pub(super) fn rewrite_uncounted(
+        &mut self,
+        slot: u32,
+        data: Option<&[u8]>,
+        change: impl FnOnce(&mut StatPersisted),
+    ) {
         let Some(node) = self.arena.get_mut(slot) else {
             return;
         };
@@ -141,6 +154,7 @@ impl DataTree {
         if let Some(moved) = moved.and_then(|slot| self.arena.get_mut(slot)) {
             moved.place = node.place;
         }
+        self.count_deleted(&node.path, node.data.as_ref().map_or(0, |data| data.len()));
         Some(node)
     }
 }

@@ -86,7 +86,7 @@ impl TreeLoader {
         Ok(())
     }
 
-    /// The tree as of `zxid`, with the system nodes that an old snapshot lacks.
+    /// The tree as of `zxid`, with the system nodes that an old snapshot lacks, and with every quota's subtree counted.
     ///
     /// # Errors
     /// [`LoadError::NoRoot`] when no node was added.
@@ -95,6 +95,7 @@ impl TreeLoader {
             return Err(LoadError::NoRoot { path: String::new() });
         }
         self.tree.add_missing_system_nodes();
+        self.tree.recount_quotas();
         self.tree.last_zxid = zxid;
         Ok(self.tree)
     }

@@ -14,12 +14,14 @@ mod edit;
 mod loader;
 mod node;
 mod owners;
+mod quota;
 
 pub use change::{Change, Outcome};
 pub use cursor::{SnapshotCursor, SnapshotNode, Walk};
 pub use digest::node_digest;
 pub use loader::{LoadError, TreeLoader};
 pub use node::{NodeKind, NodeRef};
+pub use quota::QuotaInUse;
 
 use std::sync::Arc;
 
@@ -28,6 +30,7 @@ use acl_table::AclTable;
 use arena::Arena;
 use edit::NewNode;
 use owners::Owners;
+use quota::QuotaPaths;
 
 /// The znode that holds the ensemble's configuration.
 pub const CONFIG_PATH: &str = "/zookeeper/config";
@@ -38,6 +41,7 @@ pub struct DataTree {
     arena: Arena,
     acls: AclTable,
     owners: Owners,
+    quotas: QuotaPaths,
     /// Sum of all nodes' digests, modulo 2^64.
     digest: u64,
     /// Bytes of paths and data of all nodes.
@@ -66,6 +70,7 @@ impl DataTree {
             arena: Arena::new(seed),
             acls: AclTable::new(),
             owners: Owners::default(),
+            quotas: QuotaPaths::default(),
             digest: 0,
             data_size: 0,
             last_zxid: Zxid::ZERO,

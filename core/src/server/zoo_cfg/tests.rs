@@ -64,6 +64,7 @@ fn every_key_sets_its_own_field() {
         ("4lw.commands.whitelist=stat, ruok", |c| c.four_letter_words = FourLetterWords::parse("stat,ruok")),
         ("skipACL=yes", |c| c.skip_acl = true),
         ("extendedTypesEnabled=true", |c| c.extended_types_enabled = true),
+        ("enforceQuota=true", |c| c.enforce_quota = true),
         ("digest.enabled=false", |c| c.digest_enabled = false),
         ("snapshot.trust.empty=true", |c| c.snapshot_trust_empty = true),
         ("nio.sessionlessCnxnTimeout=5", |c| c.sessionless_cnxn_timeout_ms = 5),
