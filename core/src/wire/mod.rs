@@ -16,6 +16,7 @@ mod op_code;
 pub mod path;
 pub mod persistence;
 pub mod proto;
+pub mod quorum;
 pub mod quota;
 pub mod txn;
 mod watch_event;
