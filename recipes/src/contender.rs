@@ -126,11 +126,14 @@ impl Place {
     }
 
     /// Gives the place up, and waits until it is empty.
+    ///
+    /// # Errors
+    /// When the server refuses the removal. The znode then stays as long as its session.
     pub(crate) async fn leave(self) -> Result<(), Error> {
         let Place { client, gone, cleanup, .. } = self;
-        let removed = cleanup.finish();
-        // The watch sees the deletion: one request less than to remove it.
-        let (removal, _loss) = tokio::join!(removed, gone);
+        let removal = cleanup.finish().await;
+        // Not before the answer: the watch has seen the deletion then, which is one request less than to remove it.
+        drop(gone);
         drop(client);
         removal.map(|_| ()).map_err(Error::from)
     }

@@ -24,7 +24,7 @@ pub struct Held {
 
 impl Held {
     pub(crate) fn new(client: Client, node: Node, gone: Gone, cleanup: Cleanup, policy: LossPolicy) -> Self {
-        let oversight = Oversight::start(&client, gone, policy);
+        let oversight = Oversight::start(&client, gone, policy, cleanup.outcome());
         debug!(path = node.path, token = node.czxid.0, "held");
         Held { client, path: node.path, token: node.czxid.into(), cleanup, oversight }
     }
@@ -76,7 +76,7 @@ impl Held {
     /// future does not take it back.
     ///
     /// # Errors
-    /// [`Error::Lost`] or [`Error::SessionExpired`] when there was nothing left to give back.
+    /// [`Error::Lost`] or [`Error::SessionExpired`] when there was nothing left to give back; [`Error::Client`] when the server refuses.
     pub(crate) fn release(self) -> impl Future<Output = Result<(), Error>> + Send + use<> {
         let Held { client, cleanup, oversight, .. } = self;
         drop(oversight);

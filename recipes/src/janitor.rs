@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use menagerie_core::client::{self, Client, WeakClient};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
@@ -37,40 +37,55 @@ pub(crate) enum Removal {
 #[derive(Debug)]
 pub(crate) struct Cleanup {
     janitor: Arc<Janitor>,
-    client: WeakClient,
-    target: Option<Target>,
+    /// `None` once it is given.
+    order: Option<Order>,
+    outcome: watch::Receiver<Option<Outcome>>,
 }
+
+/// How a removal went.
+type Outcome = Result<Removal, client::Error>;
 
 impl Cleanup {
     /// To be made before the create is sent.
     pub(crate) fn arm(client: &Client, target: Target) -> Self {
         let janitor = client.extension(|| Janitor::start(client));
-        Cleanup { janitor, client: client.downgrade(), target: Some(target) }
+        let (done, outcome) = watch::channel(None);
+        Cleanup { janitor, order: Some(Order { client: client.downgrade(), target, done }), outcome }
     }
 
     /// More has become known of what to remove.
     pub(crate) fn retarget(&mut self, target: Target) {
-        self.target = Some(target);
+        if let Some(order) = &mut self.order {
+            order.target = target;
+        }
     }
 
     /// Orders the removal now. The future tells how it went; dropping it changes nothing.
-    pub(crate) fn finish(mut self) -> impl Future<Output = Result<Removal, client::Error>> + Send + use<> {
-        let (done, outcome) = oneshot::channel();
-        if let Some(target) = self.target.take() {
-            self.janitor.order(Order { client: self.client.clone(), target, done: Some(done) });
-        }
+    pub(crate) fn finish(mut self) -> impl Future<Output = Outcome> + Send + use<> {
+        self.give_order();
+        self.outcome()
+    }
+
+    /// Tells how the removal went, whenever it is ordered.
+    pub(crate) fn outcome(&self) -> impl Future<Output = Outcome> + Send + use<> {
+        let mut outcome = self.outcome.clone();
         async move {
-            // The janitor answers every order unless its runtime is gone, and the session's task with it.
-            outcome.await.unwrap_or(Ok(Removal::Missing))
+            let known = outcome.wait_for(Option::is_some).await.ok().and_then(|known| known.clone());
+            // The janitor carries out every order unless its runtime is gone, and the session's task with it.
+            known.unwrap_or(Ok(Removal::Missing))
+        }
+    }
+
+    fn give_order(&mut self) {
+        if let Some(order) = self.order.take() {
+            self.janitor.order(order);
         }
     }
 }
 
 impl Drop for Cleanup {
     fn drop(&mut self) {
-        if let Some(target) = self.target.take() {
-            self.janitor.order(Order { client: self.client.clone(), target, done: None });
-        }
+        self.give_order();
     }
 }
 
@@ -85,7 +100,7 @@ struct Order {
     /// Weak: a session must not live on because something of it is to be removed; its end removes everything.
     client: WeakClient,
     target: Target,
-    done: Option<oneshot::Sender<Result<Removal, client::Error>>>,
+    done: watch::Sender<Option<Outcome>>,
 }
 
 impl Janitor {
@@ -146,13 +161,10 @@ async fn carry_out(order: Order) {
             warn!(target = ?order.target, %error, "a znode cannot be removed; it stays until its session ends");
         }
     }
-    if let Some(done) = order.done {
-        // Whoever released may have stopped waiting.
-        let _nobody_waits = done.send(outcome);
-    }
+    order.done.send_replace(Some(outcome));
 }
 
-async fn remove(client: &WeakClient, target: &Target) -> Result<Removal, client::Error> {
+async fn remove(client: &WeakClient, target: &Target) -> Outcome {
     match target {
         Target::Unique(path) => delete(client, path, -1).await,
         Target::Prefixed { directory, prefix } => match find(client, directory, prefix).await? {
@@ -173,7 +185,7 @@ async fn remove(client: &WeakClient, target: &Target) -> Result<Removal, client:
     }
 }
 
-async fn delete(client: &WeakClient, path: &str, version: i32) -> Result<Removal, client::Error> {
+async fn delete(client: &WeakClient, path: &str, version: i32) -> Outcome {
     match through(client, |client| client.delete(path, version)).await {
         Some(Ok(())) => Ok(Removal::Removed),
         Some(Err(error)) if !error.is_no_node() => Err(error),

@@ -144,10 +144,15 @@ pub(crate) type Gone = Pin<Box<dyn Future<Output = Loss> + Send + Sync>>;
 pub(crate) struct Oversight(Verdict);
 
 impl Oversight {
-    /// Starts to watch over a hold. The task ends with the hold.
-    pub(crate) fn start(client: &Client, gone: Gone, policy: LossPolicy) -> Self {
+    /// Starts to watch over a hold. The task ends with the hold: `removed` tells that the removal of a released hold's znode is over.
+    pub(crate) fn start<T: 'static>(
+        client: &Client,
+        gone: Gone,
+        policy: LossPolicy,
+        removed: impl Future<Output = T> + Send + 'static,
+    ) -> Self {
         let verdict = Verdict(Arc::new(watch::Sender::new(None)));
-        client.spawn(monitor(client.downgrade(), client.states(), gone, policy, verdict.clone()));
+        client.spawn(monitor(client.downgrade(), client.states(), gone, policy, verdict.clone(), removed));
         Oversight(verdict)
     }
 
@@ -184,12 +189,20 @@ impl Verdict {
     }
 }
 
-async fn monitor(client: WeakClient, mut states: StateWatch, mut gone: Gone, policy: LossPolicy, verdict: Verdict) {
+async fn monitor<T>(
+    client: WeakClient,
+    mut states: StateWatch,
+    mut gone: Gone,
+    policy: LossPolicy,
+    verdict: Verdict,
+    removed: impl Future<Output = T>,
+) {
     let released = verdict.lost();
     tokio::select! {
         biased;
-        // The znode is about to be deleted: let the watch see it, which is one request less than to remove the watch.
-        _released = released => { gone.await; }
+        // The znode is about to be deleted. Let the watch see it, which is one request less than to remove the watch: the event comes
+        // before the removal's answer. When the removal is refused, the watch goes now.
+        _released = released => drop(removed.await),
         loss = &mut gone => verdict.pronounce(loss),
         loss = state_loss(&mut states, policy) => verdict.pronounce(loss),
         loss = deadline_loss(&client) => verdict.pronounce(loss),

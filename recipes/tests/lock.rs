@@ -287,6 +287,36 @@ async fn a_holder_is_told_when_somebody_deletes_its_node() -> TestResult {
     Ok(())
 }
 
+/// Who may create in the lock's directory but not delete there waited for ever for its own znode to go; and what watches over a guard
+/// went on to watch a znode that nobody held any more.
+#[tokio::test]
+async fn a_removal_that_is_refused_is_an_error_and_leaves_no_watch() -> TestResult {
+    let service = Service::start().await?;
+    let client = service.client().await?;
+    let path = service.path("lock");
+    let lock = Lock::on(&client, &path);
+    let guard = lock.acquire().await?;
+    let ticket = lock.enqueue().await?;
+    let dropped = Lock::on(&client, service.path("other")).acquire().await?;
+    for path in [&path, &service.path("other")] {
+        service.permit(path, "cra").await?;
+    }
+    drop(dropped);
+    let tried = soon("the try ends", lock.try_acquire()).await?.map(drop);
+    let left = soon("leaving ends", ticket.leave()).await?;
+    let released = soon("the release ends", guard.release()).await?;
+    for outcome in [tried, left, released] {
+        let refused = matches!(&outcome, Err(Error::Client(error)) if error.code() == Some(ErrorCode::NoAuth));
+        assert!(refused, "{outcome:?}");
+    }
+    eventually("nobody watches any more", || service.watches(), |watches| *watches == 0).await?;
+    // What cannot be removed stays as long as its session.
+    assert_eq!(service.children(&path).await?.len(), 3);
+    client.close().await?;
+    assert!(service.children(&path).await?.is_empty());
+    Ok(())
+}
+
 #[tokio::test]
 async fn fenced_writes_apply_only_while_held() -> TestResult {
     let service = Service::start().await?;

@@ -156,12 +156,7 @@ impl Cluster {
 
     /// Lets everybody do only this with the znode: some of the letters `cdrwa`.
     async fn permit(&self, of: &str, letters: &str) -> TestResult {
-        let perms = Perms::parse(letters).ok_or("not permissions")?;
-        let operator = self.service.client().await?;
-        operator
-            .set_acl(&format!("{}/{of}", self.root), vec![Acl::new(perms, "world", "anyone")], Version::Any)
-            .await?;
-        Ok(operator.close().await?)
+        self.service.permit(&format!("{}/{of}", self.root), letters).await
     }
 
     /// As `deleteall` in the shell, in one transaction.

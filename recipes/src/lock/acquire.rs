@@ -76,6 +76,10 @@ impl Acquire {
 
     /// The lock if nobody holds it or waits for it now, else `None`, without waiting for anyone. Bounded by the timeout if there is one.
     /// When it returns `None`, nothing of it is left on the server.
+    ///
+    /// # Errors
+    /// Among others [`Error::Client`] with NOAUTH when this session may create in the directory but not delete there: its place in the
+    /// queue then stays as long as the session, and holds up those behind it.
     pub async fn try_acquire(self) -> Result<Option<LockGuard>, Error> {
         let bound = self.bound();
         bound.apply(self.try_now()).await

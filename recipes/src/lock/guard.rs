@@ -25,7 +25,8 @@ impl LockGuard {
     /// not take it back.
     ///
     /// # Errors
-    /// [`Error::Lost`] or [`Error::SessionExpired`] when the lock was not held any more.
+    /// [`Error::Lost`] or [`Error::SessionExpired`] when the lock was not held any more; [`Error::Client`] when the server refuses to
+    /// remove its znode, which then stays as long as the session.
     pub fn release(self) -> impl Future<Output = Result<(), Error>> + Send + use<> {
         self.held.release()
     }

@@ -42,7 +42,11 @@ impl Ticket {
         Ok(LockGuard::new(self.place.hold(self.loss_policy)))
     }
 
-    /// Gives the place up, and waits until it is empty.
+    /// Gives the place up, and waits until it is empty. The removal is ordered when this is first polled, and dropping the future does not
+    /// take it back.
+    ///
+    /// # Errors
+    /// [`Error::Client`] when the server refuses to remove its znode, which then stays as long as the session.
     pub async fn leave(self) -> Result<(), Error> {
         self.place.leave().await
     }

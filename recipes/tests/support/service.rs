@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use menagerie_core::client::{Client, Error};
+use menagerie_core::client::{Client, Error, Version};
 use menagerie_core::embedded::Server;
-use menagerie_core::wire::CreateMode;
+use menagerie_core::wire::{Acl, CreateMode, Perms};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -53,6 +53,14 @@ impl Service {
                 _ => {}
             }
         }
+        Ok(client.close().await?)
+    }
+
+    /// Lets everybody do only this with the znode: some of the letters `cdrwa`.
+    pub async fn permit(&self, path: &str, letters: &str) -> TestResult {
+        let perms = Perms::parse(letters).ok_or("not permissions")?;
+        let client = self.client().await?;
+        client.set_acl(path, vec![Acl::new(perms, "world", "anyone")], Version::Any).await?;
         Ok(client.close().await?)
     }
 
