@@ -56,9 +56,13 @@ impl Held {
         self.oversight.loss().is_none() && self.valid_until().is_some_and(|deadline| Instant::now() < deadline)
     }
 
-    /// Until when no server can have given the session up, if nothing more is heard: the send time of the last acknowledged request plus
-    /// the negotiated timeout, less a tenth of it. Monotonic clock; pings move it on. In which case an ensemble may have
-    /// done so all the same, [the client's own](menagerie_core::client::Client::valid_until) tells.
+    /// Until when the session is kept, as far as the server knows that serves it, if nothing more is heard: the send time of the last
+    /// acknowledged request plus the negotiated timeout, less a tenth of it. Monotonic clock; pings move it on.
+    ///
+    /// Nobody else holds this before then, but for one case: in an ensemble, a server that is cut off from the others goes on answering
+    /// pings for up to `syncLimit` × `tickTime`, while the leader may give the session up; see
+    /// [the client's own](menagerie_core::client::Client::valid_until). What must not have two holders even then needs the
+    /// [token](Held::token) or a fenced multi.
     pub fn valid_until(&self) -> Option<Instant> {
         valid_until(&self.client)
     }

@@ -51,8 +51,9 @@ pub enum LossPolicy {
 /// The part of the session's timeout that is kept back from [`valid_until`], for clocks that run apart and tasks that are late.
 const MARGIN_DIVISOR: u32 = 10;
 
-/// Until when a server cannot have given up this session: the last acknowledged request's send time plus the negotiated timeout, less
-/// a margin of a tenth of it. The server counts from the same request, but from when it came in, which is later. `None` before a connect.
+/// Until when the server that serves this session keeps it: the last acknowledged request's send time plus the negotiated timeout, less
+/// a margin of a tenth of it. The server counts from the same request, but from when it came in, which is later. A server that is cut off
+/// from its leader may be wrong about it ([`Client::valid_until`]). `None` before a connect.
 pub(crate) fn valid_until(client: &Client) -> Option<Instant> {
     let deadline = client.valid_until()?;
     deadline.checked_sub(client.negotiated_timeout() / MARGIN_DIVISOR).map(Instant::from)

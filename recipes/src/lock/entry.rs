@@ -8,10 +8,11 @@ use super::{Acquire, Contender, LockGuard, Ticket};
 
 /// A fair lock across processes: whoever asked first gets it first, one at a time.
 ///
-/// * **Guarantee.** While a guard is valid no other contender of the same directory holds one. Each contender is an ephemeral sequential
-///   znode and watches only the one before it, so a release wakes one process, however many wait.
+/// * **Guarantee.** While a guard is valid no other contender of the same directory holds one; the one exception is told at
+///   [`Held::valid_until`](crate::Held::valid_until). Each contender is an ephemeral sequential znode and watches only the one before it, so
+///   a release wakes one process, however many wait.
 /// * **Failure.** A holder that dies gives the lock up when its session expires; a holder that is cut off learns of it through
-///   [`Held::lost`](crate::Held::lost) before that. A lock is never taken up again by a new session.
+///   [`Held::lost`](crate::Held::lost) before that, with the same exception. A lock is never taken up again by a new session.
 /// * **Fencing.** [`Held::token`](crate::Held::token) for outside resources, [`LockGuard::fenced`] for writes into the service.
 /// * **Cancellation.** Dropping any of its futures or guards, anywhere, leaves neither znode nor watch.
 /// * **Interoperation.** Apache Curator's `InterProcessMutex` (Java) by default, Kazoo's `Lock` (Python) by [`Acquire::naming`].
