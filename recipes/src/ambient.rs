@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use menagerie_core::client::{CONNECT_VARIABLE, Client, DEFAULT_HOSTS};
 
 use crate::Error;
+use crate::limits::check_path;
 
 tokio::task_local! {
     static SCOPED: Client;
@@ -53,8 +54,9 @@ pub async fn client() -> Result<Client, Error> {
     }
 }
 
-/// The given client, else the ambient one.
-pub(crate) async fn resolve(given: Option<Client>) -> Result<Client, Error> {
+/// The given client, else the ambient one, for work at `path`. A path that is none is refused before anybody connects.
+pub(crate) async fn resolve(given: Option<Client>, path: &str) -> Result<Client, Error> {
+    check_path(path)?;
     match given {
         Some(client) => Ok(client),
         None => client().await,

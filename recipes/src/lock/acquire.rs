@@ -8,7 +8,7 @@ use menagerie_core::client::Client;
 use tracing::{Instrument, debug_span};
 
 use crate::contender::Contest;
-use crate::limits::{Bound, check_path};
+use crate::limits::Bound;
 use crate::loss::{Loss, LossPolicy};
 use crate::parents::Parents;
 use crate::protected::Naming;
@@ -112,8 +112,7 @@ impl Acquire {
 
     /// Who holds the lock (first) and who waits, in the order of the queue. Waits for nobody.
     pub async fn contenders(self) -> Result<Vec<Contender>, Error> {
-        check_path(&self.path)?;
-        let client = ambient::resolve(self.client).await?;
+        let client = ambient::resolve(self.client, &self.path).await?;
         list(&client, &self.path, &self.naming).await
     }
 
@@ -133,8 +132,7 @@ impl Acquire {
     }
 
     async fn place(self) -> Result<Ticket, Error> {
-        check_path(&self.path)?;
-        let client = ambient::resolve(self.client).await?;
+        let client = ambient::resolve(self.client, &self.path).await?;
         let Acquire { path: directory, naming, payload, parents, loss_policy, .. } = self;
         let place = Contest { client, directory, naming, payload, parents }.enqueue().await?;
         Ok(Ticket::new(place, loss_policy))

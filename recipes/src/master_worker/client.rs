@@ -5,12 +5,11 @@ use menagerie_core::client::{self, Client};
 use menagerie_core::wire::{CreateMode, path};
 
 use crate::codec::Codec;
-use crate::limits::check_path;
 use crate::retry::{PAUSE, until_answered};
-use crate::{Error, ambient, mark};
+use crate::{Error, mark};
 
 use super::TaskHandle;
-use super::layout::Layout;
+use super::layout::{self, Layout};
 use super::record::{TaskRecord, check_word};
 use super::status::{TaskStatus, statuses};
 
@@ -87,8 +86,7 @@ impl TaskClient {
     }
 
     async fn connect(&self) -> Result<(Client, Layout), Error> {
-        check_path(&self.root)?;
-        Ok((ambient::resolve(self.client.clone()).await?, Layout::new(&self.root)))
+        layout::resolve(self.client.clone(), &self.root).await
     }
 }
 

@@ -6,17 +6,16 @@ use std::future::poll_fn;
 use menagerie_core::client::{Client, Multi, Version};
 use tracing::{debug, info, warn};
 
+use crate::Error;
 use crate::error::is_session_over;
-use crate::limits::check_path;
 use crate::loss::LossPolicy;
 use crate::parents::Parents;
 use crate::retry::{Backoff, until_answered};
 use crate::sole::{Claim, Won};
-use crate::{Error, ambient};
 
 use super::event::{Listener, MasterEvent};
 use super::host_name;
-use super::layout::Layout;
+use super::layout::{self, Layout};
 use super::plan::{Transition, plan};
 use super::record::check_word;
 use super::strategy::{RoundRobin, Strategy};
@@ -96,10 +95,8 @@ impl Master {
     /// # Errors
     /// What ends the session; and what keeps it from knowing who has which task, such as a letter box that it may not read.
     pub async fn run(mut self) -> Result<Infallible, Error> {
-        check_path(&self.root)?;
         check_word("master", &self.name)?;
-        let client = ambient::resolve(self.client.take()).await?;
-        let layout = Layout::new(&self.root);
+        let (client, layout) = layout::resolve(self.client.take(), &self.root).await?;
         let claim = Claim {
             client: client.clone(),
             path: layout.master(),

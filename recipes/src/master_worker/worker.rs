@@ -10,19 +10,18 @@ use tokio::sync::oneshot;
 use tokio::task::{self, JoinSet};
 use tracing::{debug, info, warn};
 
+use crate::Error;
 use crate::directory::Directory;
-use crate::limits::check_path;
 use crate::loss::LossPolicy;
 use crate::parents::Parents;
 use crate::retry::Backoff;
 use crate::sole::{Claim, Won};
-use crate::{Error, ambient};
 
 use super::event::{Listener, WorkerEvent};
 use super::execution::Execution;
 use super::handler::Handler;
 use super::host_name;
-use super::layout::Layout;
+use super::layout::{self, Layout};
 use super::record::{WorkerRecord, check_word};
 
 /// Does the tasks that a [`Master`](super::Master) assigns to it, by the handlers registered for their kinds.
@@ -107,11 +106,9 @@ impl Worker {
     /// Registers and works. When the session is over it returns: make a new client, and a new worker, if you want to go on. Dropping the
     /// future drops what is being done, and unregisters; masters then give its tasks to others.
     pub async fn run(mut self) -> Result<Infallible, Error> {
-        check_path(&self.root)?;
         check_word("worker", &self.name)?;
         self.handlers.keys().try_for_each(|kind| check_word("kind of task", kind))?;
-        let client = ambient::resolve(self.client.take()).await?;
-        let layout = Layout::new(&self.root);
+        let (client, layout) = layout::resolve(self.client.take(), &self.root).await?;
         let record = WorkerRecord { slots: self.slots, kinds: Some(self.handlers.keys().cloned().collect()) };
         let claim = Claim {
             client: client.clone(),
