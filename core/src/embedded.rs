@@ -47,7 +47,7 @@ impl Server {
 
     /// A server with choices.
     pub fn builder() -> Builder {
-        Builder { config: ServerConfig::default().with_tick_time_ms(2000), data_dir: None, port: 0 }
+        Builder::new()
     }
 
     /// `127.0.0.1:port`, as clients take it.
@@ -79,9 +79,16 @@ pub struct Builder {
     config: ServerConfig,
     data_dir: Option<PathBuf>,
     port: u16,
+    min_session_timeout_ms: Option<u32>,
+    max_session_timeout_ms: Option<u32>,
 }
 
 impl Builder {
+    fn new() -> Self {
+        let config = ServerConfig::default().with_tick_time_ms(2000);
+        Builder { config, data_dir: None, port: 0, min_session_timeout_ms: None, max_session_timeout_ms: None }
+    }
+
     /// Keeps the data in this directory, which stays after the server.
     pub fn data_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.data_dir = Some(directory.into());
@@ -94,10 +101,23 @@ impl Builder {
         self
     }
 
-    /// The tick, 2 s by default: sessions can be as short as two ticks, and expire within a tick after their timeout.
+    /// The tick, 2 s by default. Sessions last from two to twenty ticks, unless other bounds are given, and expire within a tick after
+    /// their timeout.
     pub fn tick_time(mut self, tick: Duration) -> Self {
-        let tick_ms = u32::try_from(tick.as_millis()).unwrap_or(u32::MAX).max(1);
-        self.config = self.config.with_tick_time_ms(tick_ms);
+        self.config = self.config.with_tick_time_ms(milliseconds(tick));
+        self
+    }
+
+    /// The shortest session timeout: who asks for less gets this. Two ticks by default.
+    pub fn min_session_timeout(mut self, timeout: Duration) -> Self {
+        self.min_session_timeout_ms = Some(milliseconds(timeout));
+        self
+    }
+
+    /// The longest session timeout: who asks for more gets this. Twenty ticks by default, so a server with a short tick needs it for sessions
+    /// that outlast a pause of the machine.
+    pub fn max_session_timeout(mut self, timeout: Duration) -> Self {
+        self.max_session_timeout_ms = Some(milliseconds(timeout));
         self
     }
 
@@ -110,9 +130,12 @@ impl Builder {
     /// Starts the server on the current tokio runtime.
     ///
     /// # Errors
-    /// [`EmbeddedError`] when the directory cannot be used or the port is taken.
+    /// [`EmbeddedError`] when the directory cannot be used, the port is taken, or the shortest session timeout is above the longest.
     pub async fn start(self) -> Result<Server, EmbeddedError> {
-        let Builder { mut config, data_dir, port } = self;
+        let Builder { mut config, data_dir, port, min_session_timeout_ms, max_session_timeout_ms } = self;
+        // Here and not before, because the tick sets both.
+        config.min_session_timeout_ms = min_session_timeout_ms.unwrap_or(config.min_session_timeout_ms);
+        config.max_session_timeout_ms = max_session_timeout_ms.unwrap_or(config.max_session_timeout_ms);
         let (path, directory) = if let Some(path) = data_dir {
             (path, None)
         } else {
@@ -129,4 +152,9 @@ impl Builder {
         let inner = server::Server::start(config).await?;
         Ok(Server { inner, directory })
     }
+}
+
+/// At least one, since no time at all would be no bound.
+fn milliseconds(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX).max(1)
 }
