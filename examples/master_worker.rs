@@ -205,7 +205,7 @@ impl Member {
 }
 
 async fn demo() -> Result<bool, Box<dyn Error>> {
-    let server = Server::builder().tick_time(Duration::from_millis(200)).start().await?;
+    let server = Server::builder().tick_time(Duration::from_millis(200)).max_session_timeout(PATIENCE).start().await?;
     let hosts = server.connect_string();
     println!("a server listens on {hosts}");
     let ledger = Ledger::default();
@@ -233,7 +233,7 @@ async fn demo() -> Result<bool, Box<dyn Error>> {
         };
         workers.insert(name.to_owned(), Member::start(&hosts, run)?);
     }
-    let client = Client::connect(&hosts).await?;
+    let client = connect(&hosts, PATIENCE).await?;
     let outcome = tokio::time::timeout(PATIENCE, story(&client, &ledger, &mut masters, &mut workers)).await;
     for member in masters.into_values().chain(workers.into_values()) {
         member.kill();

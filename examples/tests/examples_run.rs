@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
 
 use menagerie_core::embedded::Server;
 
@@ -48,33 +49,64 @@ fn processes_take_turns_with_the_distributed_lock() {
     runtime.block_on(server.stop());
 }
 
+/// How long anything that must happen may take on a slow machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The session timeout of those who are to be killed: the others wait until their sessions expire. Still long enough for a slow machine not to
+/// lose them before.
+const DOOMED: Duration = Duration::from_secs(5);
+
 /// A role of the example as a process, killed when dropped.
 struct Process {
     child: Child,
-    lines: BufReader<ChildStdout>,
+    lines: Receiver<String>,
 }
 
 impl Process {
     fn start(hosts: &str, arguments: &[&str]) -> Self {
+        Process::start_with(hosts, PATIENCE, arguments)
+    }
+
+    fn start_with(hosts: &str, session_timeout: Duration, arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_master_worker"));
-        command.args(arguments).args(["--connect", hosts, "--session-timeout-ms", "1500"]);
+        let session_timeout = session_timeout.as_millis().to_string();
+        command.args(arguments).args(["--connect", hosts, "--session-timeout-ms", &session_timeout]);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap());
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        // Ends with the process, or when the test listens no more.
+        std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
         Process { child, lines }
     }
 
-    /// Reads on to a line that holds these words. Ends with a panic when the process does not say them.
+    /// Reads on to a line that holds these words. Panics when the process ends, or is silent for too long, without having said them.
     fn says(&mut self, words: &str) {
-        let mut line = String::new();
-        while !line.contains(words) {
-            line.clear();
-            assert!(self.lines.read_line(&mut line).unwrap() > 0, "it ended without saying {words:?}");
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains(words) => return,
+                Ok(_) => {}
+                Err(silence) => panic!("it did not say {words:?}: {silence}"),
+            }
         }
+    }
+
+    /// Waits until it has ended well.
+    fn ends(mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                assert!(status.success(), "{status}");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("it did not end");
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
+        // Neither fails for one that has ended already.
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -83,12 +115,13 @@ impl Drop for Process {
 #[test]
 fn each_role_runs_as_a_process_that_may_be_killed() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let server = runtime.block_on(Server::builder().tick_time(Duration::from_millis(200)).start()).unwrap();
+    let server = Server::builder().tick_time(Duration::from_millis(200)).max_session_timeout(PATIENCE);
+    let server = runtime.block_on(server.start()).unwrap();
     let hosts = server.connect_string();
-    let mut master = Process::start(&hosts, &["master", "--name", "m1"]);
+    let mut master = Process::start_with(&hosts, DOOMED, &["master", "--name", "m1"]);
     master.says("m1 is the master now");
     let mut standby = Process::start(&hosts, &["master", "--name", "m2"]);
-    let mut doomed = Process::start(&hosts, &["worker", "--name", "w1"]);
+    let mut doomed = Process::start_with(&hosts, DOOMED, &["worker", "--name", "w1"]);
     doomed.says("w1 is registered");
     let mut submit = Process::start(&hosts, &["submit", "3", "4", "5", "6", "7", "8"]);
     doomed.says("w1 has done");
@@ -99,7 +132,7 @@ fn each_role_runs_as_a_process_that_may_be_killed() {
     for squared in ["3² = 9", "4² = 16", "5² = 25", "6² = 36", "7² = 49", "8² = 64"] {
         submit.says(squared);
     }
-    assert!(submit.child.wait().unwrap().success());
+    submit.ends();
     let status =
         Command::new(env!("CARGO_BIN_EXE_master_worker")).args(["status", "--connect", &hosts]).output().unwrap();
     assert!(status.status.success() && status.stdout.is_empty(), "{status:?}");
