@@ -14,7 +14,7 @@ use menagerie_core::client::Client;
 use menagerie_core::wire::OpCode;
 use menagerie_recipes::Error;
 use menagerie_recipes::lock::{Exclusive, Lock};
-use support::{Fault, LONG_SESSION, Polled, Proxy, Service, TestResult, eventually, poll_times};
+use support::{Fault, LONG_SESSION, PATIENCE, Polled, Proxy, Service, TestResult, eventually, poll_times};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy)]
@@ -26,11 +26,24 @@ enum Trouble {
     Fault(Fault),
 }
 
-/// An acquisition; what it gives is dropped.
-type Acquisition = Pin<Box<dyn Future<Output = Result<Box<dyn Any + Send>, Error>> + Send>>;
+/// How an acquisition ends that is left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Case {
+    /// Nobody has the lock: with it.
+    Free,
+    /// Somebody has it: without it.
+    Held,
+    /// Somebody has it: never.
+    Waits,
+}
 
-/// An acquisition that has not moved for this long has nothing more to do: the holder it waits for does not go. Too short a time on a slow
-/// machine would only make a sweep shorter.
+/// An acquisition. The guard that it gives, if it does, is dropped.
+type Acquisition = Pin<Box<dyn Future<Output = Result<Option<Guard>, Error>> + Send>>;
+
+type Guard = Box<dyn Any + Send>;
+
+/// An acquisition that waits and has not moved for this long has nothing more to do: the holder it waits for does not go. Too short a time
+/// on a slow machine would only make a sweep shorter.
 const IDLE: Duration = Duration::from_secs(3);
 
 /// More polls than any acquisition here takes.
@@ -38,46 +51,46 @@ const MOST_POLLS: usize = 60;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_free_lock() -> TestResult {
-    sweep(acquire_lock, false).await
+    sweep(acquire_lock, Case::Free).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_that_is_held() -> TestResult {
-    sweep(acquire_lock, true).await
+    sweep(acquire_lock, Case::Waits).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_try_of_a_lock_that_is_held() -> TestResult {
     let try_acquire = |client: &Client, path: &str| -> Acquisition {
         let lock = Lock::on(client, path);
-        Box::pin(async move { lock.try_acquire().await.map(|guard| Box::new(guard) as Box<dyn Any + Send>) })
+        Box::pin(async move { Ok(lock.try_acquire().await?.map(|guard| Box::new(guard) as Guard)) })
     };
-    sweep(try_acquire, true).await
+    sweep(try_acquire, Case::Held).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_free_exclusive_lock() -> TestResult {
-    sweep(acquire_exclusive, false).await
+    sweep(acquire_exclusive, Case::Free).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_exclusive_lock_that_is_held() -> TestResult {
-    sweep(acquire_exclusive, true).await
+    sweep(acquire_exclusive, Case::Waits).await
 }
 
 fn acquire_lock(client: &Client, path: &str) -> Acquisition {
     let acquire = Lock::on(client, path).acquire();
-    Box::pin(async move { acquire.await.map(|guard| Box::new(guard) as Box<dyn Any + Send>) })
+    Box::pin(async move { Ok(Some(Box::new(acquire.await?) as Guard)) })
 }
 
 fn acquire_exclusive(client: &Client, path: &str) -> Acquisition {
     // Inside a directory, as the contenders of a lock are.
     let acquire = Exclusive::on(client, format!("{path}/exclusive")).acquire();
-    Box::pin(async move { acquire.await.map(|guard| Box::new(guard) as Box<dyn Any + Send>) })
+    Box::pin(async move { Ok(Some(Box::new(acquire.await?) as Guard)) })
 }
 
 /// All troubles at the same time, each against a service of its own, because most of the time is spent waiting.
-async fn sweep(acquire: fn(&Client, &str) -> Acquisition, held: bool) -> TestResult {
+async fn sweep(acquire: fn(&Client, &str) -> Acquisition, case: Case) -> TestResult {
     let troubles = [
         Trouble::None,
         Trouble::CutAtDrop,
@@ -87,19 +100,19 @@ async fn sweep(acquire: fn(&Client, &str) -> Acquisition, held: bool) -> TestRes
         Trouble::Fault(Fault::BeforeReply(OpCode::GetChildren)),
     ];
     // Each in a task of its own: in a joined future, each would be polled whenever another one moves.
-    let sweeps = troubles.map(|trouble| tokio::spawn(sweep_one(acquire, held, trouble)));
+    let sweeps = troubles.map(|trouble| tokio::spawn(sweep_one(acquire, case, trouble)));
     for sweep in sweeps {
         sweep.await??;
     }
     Ok(())
 }
 
-async fn sweep_one(acquire: fn(&Client, &str) -> Acquisition, held: bool, trouble: Trouble) -> TestResult {
+async fn sweep_one(acquire: fn(&Client, &str) -> Acquisition, case: Case, trouble: Trouble) -> TestResult {
     let service = Service::start().await?;
     for polls in 1.. {
         assert!(polls < MOST_POLLS, "{trouble:?}: no end after {polls} polls");
         let path = service.path(&format!("lock-{polls}"));
-        if drop_after(&service, acquire, &path, held, trouble, polls).await? {
+        if drop_after(&service, acquire, &path, case, trouble, polls).await? {
             println!("{trouble:?}: {polls} polls");
             break;
         }
@@ -112,13 +125,13 @@ async fn drop_after(
     service: &Service,
     acquire: fn(&Client, &str) -> Acquisition,
     path: &str,
-    held: bool,
+    case: Case,
     trouble: Trouble,
     polls: usize,
 ) -> TestResult<bool> {
     let holder = service.client().await?;
-    let guard = if held { Some(acquire(&holder, path).await?) } else { None };
-    if !held && matches!(trouble, Trouble::Fault(Fault::BeforeReply(OpCode::Create2))) {
+    let guard = if case == Case::Free { None } else { Some(acquire(&holder, path).await?) };
+    if case == Case::Free && matches!(trouble, Trouble::Fault(Fault::BeforeReply(OpCode::Create2))) {
         // The reply that is lost must be that of the contender's own create, and not of one that found no directory.
         service.make(path).await?;
     }
@@ -129,19 +142,23 @@ async fn drop_after(
     if let Trouble::Fault(fault) = trouble {
         proxy.inject(fault);
     }
-    let polled = poll_times(acquire(&client, path), polls, IDLE).await;
+    let idle = if case == Case::Waits { IDLE } else { PATIENCE };
+    let polled = poll_times(acquire(&client, path), polls, idle).await;
     if matches!(trouble, Trouble::CutAtDrop) {
         proxy.cut();
     }
+    let what = format!("after {polls} polls with {trouble:?}");
     let is_end = match polled {
         Polled::Ready(outcome) => {
-            drop(outcome?);
+            let guard = outcome.map_err(|error| format!("{error} {what}"))?;
+            let ended = if guard.is_some() { Case::Free } else { Case::Held };
+            assert_eq!(ended, case, "{what}");
             true
         }
         Polled::Enough => false,
-        Polled::Idle => true,
+        Polled::Idle if case == Case::Waits => true,
+        Polled::Idle => return Err(format!("it hangs {what}").into()),
     };
-    let what = format!("after {polls} polls with {trouble:?}");
     let children = || service.children(path);
     eventually(&format!("znodes {what}"), children, |left| *left == nodes).await?;
     let watches_left = || service.watches();

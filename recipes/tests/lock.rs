@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use menagerie_core::client::{Client, Version};
 use menagerie_core::wire::{CreateMode, ErrorCode, OpCode};
-use menagerie_recipes::lock::Lock;
+use menagerie_recipes::lock::{Lock, LockGuard};
 use menagerie_recipes::{Error, Loss, LossPolicy, LostOr, Naming, Parents, with_client};
-use support::{Fault, LONG_SESSION, PATIENCE, Proxy, SHORT_SESSION, Service, TestResult, eventually, soon};
+use support::{Fault, LONG_SESSION, PATIENCE, Proxy, Service, TestResult, eventually, soon};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_holder_at_a_time_in_the_order_of_asking() -> TestResult {
@@ -49,21 +49,26 @@ async fn one_holder_at_a_time_in_the_order_of_asking() -> TestResult {
 
 #[tokio::test]
 async fn a_release_wakes_one() -> TestResult {
+    const WAITERS: usize = 5;
     let service = Service::start().await?;
-    let client = service.client().await?;
-    let path = service.path("lock");
-    let lock = Lock::on(&client, &path);
-    let guard = lock.acquire().await?;
-    let tickets = [lock.enqueue().await?, lock.enqueue().await?, lock.enqueue().await?];
-    let waits = tickets.map(|ticket| tokio::spawn(ticket.wait()));
-    // Each contender watches its own znode and the one before it: 4 and 3, of which the sessions' client shares those on one path.
+    let proxy = Proxy::start(service.hosts()).await?;
+    let client = Client::builder().hosts(proxy.hosts()).session_timeout(LONG_SESSION).connect().await?;
+    let lock = Lock::on(&client, service.path("lock"));
+    let mut guard = lock.acquire().await?;
+    let mut waiters = Vec::new();
+    for _ in 0..WAITERS {
+        waiters.push(tokio::spawn(lock.enqueue().await?.wait()));
+    }
+    // Each contender watches its own znode and the one before it; the client shares those on one path.
     let watches = || service.watches();
-    eventually("each watches the one before it", watches, |count| *count == 4).await?;
-    drop(guard);
-    let [second, third, fourth] = waits;
-    let second = soon("the second holds", second).await???;
-    assert!(!third.is_finished() && !fourth.is_finished());
-    drop((second, third, fourth));
+    eventually("each watches the one before it", watches, |count| *count == 1 + WAITERS).await?;
+    // Whoever is woken looks at the queue. All have had their turn in the end, and so whatever woke them before that has been counted.
+    let looks = proxy.seen(OpCode::GetChildren);
+    for waiter in waiters {
+        guard.release().await?;
+        guard = soon("the next holds", waiter).await???;
+    }
+    assert_eq!(proxy.seen(OpCode::GetChildren) - looks, WAITERS, "each is woken once, when its turn has come");
     Ok(())
 }
 
@@ -91,12 +96,21 @@ async fn a_timeout_is_a_bound_whatever_wakes_the_waiter_meanwhile() -> TestResul
     let timeout = Duration::from_millis(700);
     let waiter = tokio::spawn(lock.acquire().timeout(timeout).into_future());
     let start = tokio::time::Instant::now();
-    // Wakes in vain, later than half of the time.
-    for wake in 0..5 {
-        tokio::time::sleep(timeout / 7).await;
-        client.set_data(guard.path(), format!("wake {wake}"), Version::Any).await?;
-    }
-    let error = soon("the timeout", waiter).await??.err().ok_or("acquired a lock that is held")?;
+    // Wakes in vain, as long as it waits: were each of them the beginning of a new time, that would be for ever.
+    let wakes = async {
+        for wake in 0.. {
+            tokio::time::sleep(timeout / 7).await;
+            client.set_data(guard.path(), format!("wake {wake}"), Version::Any).await?;
+        }
+        TestResult::Ok(())
+    };
+    let ended = soon("the timeout", async {
+        tokio::select! {
+            ended = waiter => Ok(ended?),
+            failed = wakes => Err(failed.err().unwrap_or_else(|| "no more wakes".into())),
+        }
+    });
+    let error = ended.await??.err().ok_or("acquired a lock that is held")?;
     assert!(error.is_timeout(), "{error}");
     assert!(start.elapsed() >= timeout);
     // Nothing of it is left.
@@ -189,39 +203,79 @@ async fn a_lost_reply_makes_no_second_node_and_no_second_release() -> TestResult
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_holder_that_is_cut_off_learns_of_it_before_anybody_else_can_hold() -> TestResult {
+async fn a_holder_that_is_cut_off_has_lost_at_once_unless_told_otherwise() -> TestResult {
     let service = Service::start().await?;
     let proxy = Proxy::start(service.hosts()).await?;
     let path = service.path("lock");
-    for policy in [LossPolicy::Suspended, LossPolicy::Expired] {
-        let cut_off = Client::builder().hosts(proxy.hosts()).session_timeout(SHORT_SESSION).connect().await?;
-        let guard = Lock::on(&cut_off, &path).acquire().loss_policy(policy).await?;
-        assert!(guard.is_valid());
-        let deadline = guard.valid_until().ok_or("no deadline while connected")?;
+    let client = Client::builder().hosts(proxy.hosts()).session_timeout(LONG_SESSION).connect().await?;
+    let guard = Lock::on(&client, &path).acquire().await?;
+    let steady = Lock::on(&client, service.path("steady")).acquire().loss_policy(LossPolicy::Expired).await?;
+    assert!(guard.is_valid() && steady.is_valid());
+    proxy.part().await;
+    assert_eq!(soon("the holder learns of the loss", guard.lost()).await?, Loss::Suspended);
+    assert!(!guard.is_valid());
+    assert!(steady.is_valid() && steady.lost().loss().is_none());
+    proxy.heal();
+    // Lost stays lost, also when the session lives on and the znode with it.
+    assert_eq!(service.children(&path).await?.len(), 1);
+    soon("the client is back", client.exists("/")).await??;
+    assert_eq!(guard.lost().await, Loss::Suspended);
+    assert!(!guard.is_valid() && steady.is_valid());
+    soon("the release", guard.release()).await??;
+    assert!(service.children(&path).await?.is_empty());
+    Ok(())
+}
 
-        let other = service.client().await?;
-        let other_lock = Lock::on(&other, &path);
-        let next = tokio::spawn(other_lock.acquire().into_future());
-        proxy.part();
-        let loss = soon("the holder learns of the loss", guard.lost()).await?;
-        let learnt = tokio::time::Instant::now();
-        assert_eq!(loss, if policy == LossPolicy::Suspended { Loss::Suspended } else { Loss::DeadlinePassed });
-        assert!(!guard.is_valid());
-        assert!(policy == LossPolicy::Suspended || learnt >= deadline);
-        // Lost stays lost.
-        assert_eq!(guard.lost().await, loss);
+/// Long enough to be held for a while, and short enough to be waited for.
+const SHORT_SESSION: Duration = Duration::from_millis(1200);
 
-        let next = soon("the next holder", next).await???;
-        assert!(tokio::time::Instant::now() >= learnt);
-        assert!(next.token() > guard.token());
-        proxy.heal();
-        let released = soon("release after the end", guard.release()).await?;
-        assert!(matches!(released, Err(Error::SessionExpired)), "{released:?}");
-        // A session that is over acquires nothing.
-        let again = soon("acquire after the end", Lock::on(&cut_off, &path).try_acquire()).await?;
-        assert!(matches!(again, Err(Error::SessionExpired)), "{again:?}");
-        next.release().await?;
-    }
+/// Holds the lock in a session that is to expire soon, and cuts it off. `None` when the machine has stalled for so long that it was lost
+/// before.
+async fn hold_and_part(proxy: &Proxy, path: &str) -> TestResult<Option<(Client, LockGuard)>> {
+    proxy.heal();
+    let client = Client::builder().hosts(proxy.hosts()).session_timeout(SHORT_SESSION).connect_timeout(PATIENCE);
+    let client = client.connect().await?;
+    let guard = match Lock::on(&client, path).acquire().loss_policy(LossPolicy::Expired).await {
+        Err(error) if error.is_session_over() => return Ok(None),
+        guard => guard?,
+    };
+    proxy.part().await;
+    Ok(guard.is_valid().then_some((client, guard)))
+}
+
+/// Compares what the holder would say of itself in the moment in which another holds: that takes no task that is scheduled in time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_holder_that_is_cut_off_learns_of_it_before_anybody_else_can_hold() -> TestResult {
+    let service = Service::start().await?;
+    let other = service.client().await?;
+    let proxy = Proxy::start(service.hosts()).await?;
+    let path = service.path("lock");
+    let held = async {
+        loop {
+            if let Some(held) = hold_and_part(&proxy, &path).await? {
+                return TestResult::Ok(held);
+            }
+        }
+    };
+    let (cut_off, guard) = soon("a machine that does not stall", held).await??;
+    let deadline = guard.valid_until().ok_or("no deadline, though there is a session")?;
+    let guard = Arc::new(guard);
+    let (next, old) = (Lock::on(&other, &path).acquire().into_future(), Arc::clone(&guard));
+    let next = tokio::spawn(async move { next.await.map(|next| (next, old.is_valid())) });
+
+    assert_eq!(soon("the holder learns of the loss", guard.lost()).await?, Loss::DeadlinePassed);
+    assert!(tokio::time::Instant::now() >= deadline && !guard.is_valid());
+    let (next, was_valid) = soon("the next holder", next).await???;
+    assert!(!was_valid, "two holders");
+    assert!(next.token() > guard.token());
+    proxy.heal();
+    let guard = Arc::into_inner(guard).ok_or("the guard is still shared")?;
+    let released = soon("release after the end", guard.release()).await?;
+    assert!(matches!(released, Err(Error::SessionExpired)), "{released:?}");
+    // A session that is over acquires nothing.
+    let again = soon("acquire after the end", Lock::on(&cut_off, &path).try_acquire()).await?;
+    assert!(matches!(again, Err(Error::SessionExpired)), "{again:?}");
+    next.release().await?;
     Ok(())
 }
 
@@ -232,11 +286,11 @@ async fn a_waiter_whose_session_expires_stops_at_once() -> TestResult {
     let holder = service.client().await?;
     let _guard = Lock::on(&holder, &path).acquire().await?;
     let proxy = Proxy::start(service.hosts()).await?;
-    let client = Client::builder().hosts(proxy.hosts()).session_timeout(SHORT_SESSION).connect().await?;
+    let client = Client::builder().hosts(proxy.hosts()).session_timeout(LONG_SESSION).connect().await?;
     let waiter = tokio::spawn(Lock::on(&client, &path).enqueue().await?.wait());
-    proxy.part();
-    let children = || service.children(&path);
-    eventually("the waiter's session expires", children, |names| names.len() == 1).await?;
+    proxy.part().await;
+    service.expire(client.session()).await?;
+    assert_eq!(service.children(&path).await?.len(), 1);
     proxy.heal();
     let outcome = soon("the waiter stops", waiter).await??;
     assert!(matches!(outcome, Err(Error::SessionExpired)), "{outcome:?}");
@@ -248,11 +302,14 @@ async fn a_new_session_waits_for_its_old_one_to_go() -> TestResult {
     let service = Service::start().await?;
     let path = service.path("lock");
     let proxy = Proxy::start(service.hosts()).await?;
-    let old = Client::builder().hosts(proxy.hosts()).session_timeout(SHORT_SESSION).connect().await?;
+    let old = Client::builder().hosts(proxy.hosts()).session_timeout(LONG_SESSION).connect().await?;
     let old_guard = Lock::on(&old, &path).acquire().await?;
-    proxy.part();
+    proxy.part().await;
     let new = service.client().await?;
-    let guard = soon("the new session holds", Lock::on(&new, &path).acquire().into_future()).await??;
+    let ticket = Lock::on(&new, &path).enqueue().await?;
+    assert_eq!(ticket.position().await?, 1);
+    service.expire(old.session()).await?;
+    let guard = soon("the new session holds", ticket.wait()).await??;
     assert!(guard.token() > old_guard.token());
     assert_eq!(service.children(&path).await?.len(), 1);
     Ok(())

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use menagerie_core::client::{Client, CreateOptions, Version};
+use menagerie_core::client::{Client, CreateOptions, SessionCredentials, Version};
 use menagerie_core::wire::{Acl, CreateMode, OpCode, Perms};
 use menagerie_recipes::Error;
 use menagerie_recipes::codec::{Codec, Json, Text};
@@ -18,7 +18,7 @@ use menagerie_recipes::master_worker::{
     Handler, LeastLoaded, Master, MasterEvent, RoundRobin, Strategy, Task, TaskClient, TaskFailure, TaskStatus, Worker,
     WorkerEvent,
 };
-use support::{Fault, LONG_SESSION, Proxy, SHORT_SESSION, Service, TestResult, eventually, soon};
+use support::{Fault, LONG_SESSION, Proxy, Service, TestResult, eventually, soon};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
@@ -63,6 +63,7 @@ impl Handler for Long {
 /// A member of the cluster with a session of its own, which can be cut off.
 struct Member<E> {
     proxy: Proxy,
+    session: Option<SessionCredentials>,
     events: mpsc::UnboundedReceiver<E>,
     run: JoinHandle<Error>,
 }
@@ -86,9 +87,10 @@ impl<E: std::fmt::Debug> Member<E> {
     }
 
     /// As when its machine is unplugged: nobody is told, and its session has to expire.
-    fn die(self) {
-        self.proxy.part();
+    async fn die(self, service: &Service) -> TestResult {
+        self.proxy.part().await;
         self.run.abort();
+        service.expire(self.session).await
     }
 }
 
@@ -106,43 +108,36 @@ impl Cluster {
         Ok(Cluster { service, root, gate: Arc::new(Semaphore::new(0)), begun: Arc::default() })
     }
 
-    async fn session(&self, timeout: Duration) -> TestResult<(Proxy, Client)> {
+    async fn session(&self) -> TestResult<(Proxy, Client)> {
         let proxy = Proxy::start(self.service.hosts()).await?;
-        let client = Client::builder().hosts(proxy.hosts()).session_timeout(timeout).connect().await?;
+        let client = Client::builder().hosts(proxy.hosts()).session_timeout(LONG_SESSION).connect().await?;
         Ok((proxy, client))
     }
 
     async fn master(&self, name: &str) -> TestResult<Member<MasterEvent>> {
-        self.master_of_session(name, LONG_SESSION, LeastLoaded).await
+        self.master_with(name, LeastLoaded).await
     }
 
-    async fn master_of_session(
-        &self,
-        name: &str,
-        timeout: Duration,
-        strategy: impl Strategy,
-    ) -> TestResult<Member<MasterEvent>> {
-        let (proxy, client) = self.session(timeout).await?;
+    async fn master_with(&self, name: &str, strategy: impl Strategy) -> TestResult<Member<MasterEvent>> {
+        let (proxy, client) = self.session().await?;
+        let session = client.session();
         let (sender, events) = mpsc::unbounded_channel();
         let master = Master::on(&client).root(&self.root).name(name).strategy(strategy);
         let master = master.on_event(move |event| drop(sender.send(event)));
         let run = tokio::spawn(async move { stopped(master.run().await) });
-        Ok(Member { proxy, events, run })
+        Ok(Member { proxy, session, events, run })
     }
 
     async fn worker(&self, name: &str) -> TestResult<Member<WorkerEvent>> {
-        self.worker_of_session(name, LONG_SESSION).await
-    }
-
-    async fn worker_of_session(&self, name: &str, timeout: Duration) -> TestResult<Member<WorkerEvent>> {
-        let (proxy, client) = self.session(timeout).await?;
+        let (proxy, client) = self.session().await?;
+        let session = client.session();
         let (sender, events) = mpsc::unbounded_channel();
         let square = Square { gate: Arc::clone(&self.gate), begun: Arc::clone(&self.begun) };
         let worker = Worker::on(&client).root(&self.root).name(name);
         let worker = worker.handler("square", square).handler("sum", Sum).handler("long", Long);
         let worker = worker.on_event(move |event| drop(sender.send(event)));
         let run = tokio::spawn(async move { stopped(worker.run().await) });
-        Ok(Member { proxy, events, run })
+        Ok(Member { proxy, session, events, run })
     }
 
     async fn tasks(&self) -> TestResult<TaskClient> {
@@ -282,12 +277,13 @@ async fn the_task_of_a_dead_worker_goes_to_another_and_its_late_result_is_refuse
     let cluster = Cluster::start().await?;
     let tasks = cluster.tasks().await?;
     let mut master = cluster.master("m1").await?;
-    let mut first = cluster.worker_of_session("w1", SHORT_SESSION).await?;
+    let mut first = cluster.worker("w1").await?;
     let handle = tasks.submit("square", "5").await?;
     let task = first.hears("w1 begins", started).await?;
     let mut second = cluster.worker("w2").await?;
-    // It is only cut off, and still at work.
-    first.proxy.part();
+    // It is only cut off, and still at work; but its session expires.
+    first.proxy.part().await;
+    cluster.service.expire(first.session).await?;
     let reassigned = master.hears("the task is reassigned", |event| match event {
         MasterEvent::Reassigned { task, from, to } => Some((task.clone(), from.clone(), to.clone())),
         _ => None,
@@ -340,17 +336,17 @@ async fn a_late_worker_whose_session_lives_cannot_overwrite_a_result() -> TestRe
 async fn master_and_worker_die_together_and_nothing_is_lost() -> TestResult {
     let cluster = Cluster::start().await?;
     let tasks = cluster.tasks().await?;
-    let mut first_master = cluster.master_of_session("m1", SHORT_SESSION, LeastLoaded).await?;
+    let mut first_master = cluster.master("m1").await?;
     assert_eq!(first_master.hears("m1 is elected", elected).await?, 1);
     let mut second_master = cluster.master("m2").await?;
-    let mut first = cluster.worker_of_session("w1", SHORT_SESSION).await?;
+    let mut first = cluster.worker("w1").await?;
     let mut handles = Vec::new();
     for number in 0..4 {
         handles.push(tasks.submit("square", number.to_string()).await?);
     }
     first.hears("w1 begins", started).await?;
-    first_master.die();
-    first.die();
+    first_master.die(&cluster.service).await?;
+    first.die(&cluster.service).await?;
     let _second = cluster.worker("w2").await?;
     assert_eq!(second_master.hears("m2 is elected", elected).await?, 2);
     cluster.open(10);
@@ -429,8 +425,8 @@ async fn a_lost_reply_to_a_reassignment_gives_the_task_to_one_worker_only() -> T
     let cluster = Cluster::start().await?;
     let tasks = cluster.tasks().await?;
     // Round and round, so that a second choice is another one than the first.
-    let mut master = cluster.master_of_session("m1", LONG_SESSION, RoundRobin::default()).await?;
-    let mut first = cluster.worker_of_session("w1", SHORT_SESSION).await?;
+    let mut master = cluster.master_with("m1", RoundRobin::default()).await?;
+    let mut first = cluster.worker("w1").await?;
     let handle = tasks.submit("square", "6").await?;
     let task = first.hears("w1 begins", started).await?;
     let _others = [cluster.worker("w2").await?, cluster.worker("w3").await?];
@@ -439,7 +435,7 @@ async fn a_lost_reply_to_a_reassignment_gives_the_task_to_one_worker_only() -> T
     }
     // The master has to ask a server that knows before it looks again, however often that takes.
     master.proxy.inject_all([Fault::BeforeReply(OpCode::Multi), Fault::BeforeReply(OpCode::Sync)]);
-    first.die();
+    first.die(&cluster.service).await?;
     // It has looked again when it removes the dead worker's letter box, and has done all that it made of it when it sees the next worker.
     eventually("w1's letter box goes", || cluster.children("assign"), |boxes| *boxes == ["w2", "w3"]).await?;
     let _last = cluster.worker("w4").await?;
@@ -528,7 +524,7 @@ async fn a_result_that_was_read_is_returned_also_when_it_cannot_be_removed() -> 
 async fn a_result_that_was_being_collected_when_the_future_was_dropped_is_not_lost() -> TestResult {
     let cluster = Cluster::start().await?;
     let (_master, _worker) = (cluster.master("m1").await?, cluster.worker("w1").await?);
-    let (proxy, client) = cluster.session(LONG_SESSION).await?;
+    let (proxy, client) = cluster.session().await?;
     let handle = TaskClient::on(&client).root(&cluster.root).submit("square", "5").await?;
     proxy.inject_partition(Fault::BeforeReply(OpCode::Multi));
     cluster.open(1);

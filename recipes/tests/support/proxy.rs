@@ -68,10 +68,11 @@ impl Proxy {
     }
 
     /// Breaks the connections, and lets no new ones through until [`Proxy::heal`]: what a client behind it sees of a partition, and the
-    /// service of a client that died.
-    pub fn part(&self) {
+    /// service of a client that died. When it returns, nothing gets through any more.
+    pub async fn part(&self) {
         self.shared.open.send_replace(false);
         self.cut();
+        self.shared.cuts.closed().await;
     }
 
     pub fn heal(&self) {
@@ -133,15 +134,16 @@ impl Shared {
 
 async fn accept(listener: TcpListener, upstream: String, shared: Arc<Shared>) {
     while let Ok((client, _)) = listener.accept().await {
+        // Before the look whether it is open: a cut that comes in between is not missed.
+        let cuts = shared.cuts.subscribe();
         if *shared.open.borrow() {
-            tokio::spawn(connect(client, upstream.clone(), Arc::clone(&shared)));
+            tokio::spawn(connect(client, upstream.clone(), Arc::clone(&shared), cuts));
         }
     }
 }
 
 /// Carries one connection until it ends, is cut, or its fault comes. Dropping the halves closes both sides.
-async fn connect(client: TcpStream, upstream: String, shared: Arc<Shared>) {
-    let mut cuts = shared.cuts.subscribe();
+async fn connect(client: TcpStream, upstream: String, shared: Arc<Shared>, mut cuts: watch::Receiver<u64>) {
     let Ok(service) = TcpStream::connect(upstream).await else { return };
     let _ = (client.set_nodelay(true), service.set_nodelay(true));
     let (from_client, to_client) = client.into_split();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use menagerie_core::client::{Client, Error, Version};
+use menagerie_core::client::{Client, Error, SessionCredentials, Version};
 use menagerie_core::embedded::Server;
 use menagerie_core::wire::{Acl, CreateMode, Perms};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,7 +25,8 @@ impl Service {
         if let Ok(hosts) = std::env::var("MENAGERIE_TEST_CONNECT") {
             return Ok(Service { hosts, root, server: None });
         }
-        let server = Server::builder().tick_time(Duration::from_millis(200)).start().await?;
+        let server =
+            Server::builder().tick_time(Duration::from_millis(200)).max_session_timeout(LONG_SESSION).start().await?;
         Ok(Service { hosts: server.connect_string(), root, server: Some(server) })
     }
 
@@ -42,6 +43,14 @@ impl Service {
     /// A session on it, long enough for a slow machine.
     pub async fn client(&self) -> Result<Client, Error> {
         Client::builder().hosts(&self.hosts).session_timeout(LONG_SESSION).connect().await
+    }
+
+    /// Ends a session as its timeout does: its ephemeral znodes go, and its client is told of it when it comes back. Nobody has to wait, and no
+    /// session is so short that a slow machine could lose it too early.
+    pub async fn expire(&self, session: Option<SessionCredentials>) -> TestResult {
+        let session = session.ok_or("there is no session to expire")?;
+        let usurper = Client::builder().hosts(&self.hosts).session_timeout(LONG_SESSION).resume(session);
+        Ok(usurper.connect().await?.close().await?)
     }
 
     /// Makes a persistent znode, and the test's directory above it.
