@@ -1,6 +1,8 @@
 //! One session on a raw connection whose every answer becomes one line of text, so that two servers' answers to the same
 //! requests can be compared as two lists of lines. What must differ from server to server (times, session ids) is left out
 //! of the lines; everything else, zxids included, is in them. It has no opinion on what the right answer is.
+//!
+//! [`compare`] runs one [`Script`] against the reference and against ours.
 
 use std::io;
 
@@ -11,9 +13,13 @@ use menagerie_core::wire::proto::{
     GetChildrenResponse, GetDataResponse, GetEphemeralsResponse, MultiResponse, MultiResult, PathOnly, ReplyHeader,
     RequestHeader, StatResponse, WatcherEvent, WhoAmIResponse, xid,
 };
-use menagerie_core::wire::{ErrorCode, EventKind, OpCode, Stat, frame};
+use menagerie_core::wire::proto::{CreateRequest, PathRequest, PathVersion, SetDataRequest};
+use menagerie_core::wire::{Acl, ErrorCode, EventKind, OpCode, Stat, frame};
 
+use crate::TestResult;
 use crate::raw::RawConnection;
+use crate::server::Server;
+use crate::software::Software;
 
 /// A session that asks one thing at a time.
 #[derive(Debug)]
@@ -77,11 +83,6 @@ impl Probe {
     pub fn take_events(&mut self) -> io::Result<Vec<String>> {
         self.ask_as(xid::PING, OpCode::Ping.code(), &Empty)?;
         Ok(std::mem::take(&mut self.events))
-    }
-
-    /// Whether the server hangs up now, without having been asked for anything more.
-    pub fn is_hung_up(&mut self) -> bool {
-        matches!(self.ask_as(xid::PING, OpCode::Ping.code(), &Empty).as_deref(), Ok("closed") | Err(_))
     }
 
     fn note_event(&mut self, body: &Bytes) -> io::Result<()> {
@@ -161,6 +162,113 @@ impl Probe {
             "(c{czxid} m{mzxid} p{pzxid} v{version} cv{cversion} av{aversion} {data_length}b {num_children}n{owner})"
         )
     }
+}
+
+/// One session's requests, each with its answer as a line that begins with what was asked.
+#[derive(Debug)]
+pub struct Script {
+    port: u16,
+    probe: Probe,
+    lines: Vec<String>,
+}
+
+impl Script {
+    /// Opens a session.
+    pub fn new(server: &Server) -> TestResult<Self> {
+        let port = server.port();
+        Ok(Self { port, probe: Probe::open(port)?, lines: Vec::new() })
+    }
+
+    /// The lines so far.
+    pub fn lines(&self) -> &[String] {
+        &self.lines
+    }
+
+    /// Sends a request; `what` is how its line begins. Where the server hangs up on it, the next one is another session's.
+    pub fn ask(&mut self, what: &str, op: OpCode, body: &impl Encode) -> TestResult {
+        let answer = self.probe.ask_as(self.lines.len() as i32 + 1, op.code(), body)?;
+        if answer == "closed" {
+            self.probe = Probe::open(self.port)?;
+        }
+        self.lines.push(format!("{what}: {answer}"));
+        Ok(())
+    }
+
+    /// Sends a request after which the server must hang up, and goes on with another session.
+    pub fn ask_in_vain(&mut self, what: &str, op: i32, body: &impl Encode) -> TestResult {
+        let answer = self.probe.ask_as(self.lines.len() as i32 + 1, op, body)?;
+        self.be_left(what, &answer)
+    }
+
+    /// Presents credentials. Where they are refused, the server must hang up, and the script goes on with another session.
+    pub fn authenticate(&mut self, scheme: &str, credentials: &'static str) -> TestResult {
+        let answer = self.probe.authenticate(scheme, credentials)?;
+        let what = format!("auth {scheme} {credentials}");
+        if answer.ends_with("AuthFailed") {
+            return self.be_left(&what, &answer);
+        }
+        self.lines.push(format!("{what}: {answer}"));
+        Ok(())
+    }
+
+    /// create2 of a persistent znode that everybody may do everything with.
+    pub fn create(&mut self, path: &str, data: &'static str) -> TestResult {
+        self.ask(&format!("create {path}"), OpCode::Create2, &creation(path, data))
+    }
+
+    /// setData, whatever the version.
+    pub fn set(&mut self, path: &str, data: &'static str) -> TestResult {
+        self.ask(&format!("set {path}"), OpCode::SetData, &change(path, data))
+    }
+
+    /// delete, whatever the version.
+    pub fn delete(&mut self, path: &str) -> TestResult {
+        self.ask(&format!("delete {path}"), OpCode::Delete, &PathVersion { path: path.into(), version: -1 })
+    }
+
+    /// getData, without a watch.
+    pub fn get(&mut self, path: &str) -> TestResult {
+        self.ask(&format!("get {path}"), OpCode::GetData, &PathRequest { path: path.into(), watch: false })
+    }
+
+    fn be_left(&mut self, what: &str, answer: &str) -> TestResult {
+        let next = Probe::open(self.port)?;
+        std::mem::replace(&mut self.probe, next).connection.wait_for_hang_up()?;
+        self.lines.push(format!("{what}: {answer}, then closed"));
+        Ok(())
+    }
+}
+
+/// A create of a persistent znode that everybody may do everything with.
+pub fn creation(path: &str, data: &'static str) -> CreateRequest {
+    CreateRequest { path: path.into(), data: Some(data.into()), acl: Acl::open(), flags: 0 }
+}
+
+/// A setData, whatever the version.
+pub fn change(path: &str, data: &'static str) -> SetDataRequest {
+    SetDataRequest { path: path.into(), data: Some(data.into()), version: -1 }
+}
+
+/// Runs a script against ours and, where it is installed, against the reference, each on an empty directory with further
+/// lines of `zoo.cfg`, and holds every answer of ours to the reference's. Returns ours.
+///
+/// # Panics
+/// When an answer differs.
+pub fn compare(settings: &[(&str, &str)], script: impl Fn(&mut Script) -> TestResult) -> TestResult<Vec<String>> {
+    let run = |software: Software| -> TestResult<Vec<String>> {
+        let server = Server::start_with(software, settings)?;
+        let mut steps = Script::new(&server)?;
+        script(&mut steps).map_err(|error| format!("after {:#?}: {error}\n{}", steps.lines, server.log()))?;
+        Ok(steps.lines)
+    };
+    let ours = run(Software::menagerie()?)?;
+    if let Some(reference) = Software::reference()? {
+        let theirs = run(reference)?;
+        let differ: Vec<_> = ours.iter().zip(&theirs).filter(|(ours, theirs)| ours != theirs).collect();
+        assert!(differ.is_empty(), "ours, then the reference's: {differ:#?}");
+        assert_eq!(ours.len(), theirs.len());
+    }
+    Ok(ours)
 }
 
 /// A request without a record.

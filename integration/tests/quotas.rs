@@ -1,95 +1,31 @@
 //! Quotas: the same requests to the reference and to ours, and the same answers; and what is in use is right after a restart.
 
-use menagerie_core::wire::proto::{CreateRequest, MultiOp, MultiRequest, PathRequest, PathVersion, SetDataRequest};
-use menagerie_core::wire::{Acl, OpCode};
+use menagerie_core::wire::OpCode;
+use menagerie_core::wire::proto::{CreateRequest, MultiOp, MultiRequest, PathVersion, SetDataRequest};
 use menagerie_integration::TestResult;
-use menagerie_integration::probe::Probe;
+use menagerie_integration::probe::{Script, change, compare, creation};
 use menagerie_integration::reference::Reference;
 use menagerie_integration::server::Server;
 use menagerie_integration::software::Software;
 
 const ENFORCED: &[(&str, &str)] = &[("enforceQuota", "true")];
 
-/// One session, and its answers.
-struct Script {
-    probe: Probe,
-    lines: Vec<String>,
+/// Makes a quota as the reference's shell does.
+fn quota(steps: &mut Script, of: &str, limits: &'static str) -> TestResult {
+    steps.create(&format!("/zookeeper/quota{of}"), "")?;
+    steps.create(&format!("/zookeeper/quota{of}/zookeeper_limits"), limits)?;
+    steps.create(&format!("/zookeeper/quota{of}/zookeeper_stats"), "count=-1,bytes=-1")?;
+    steps.get(&format!("/zookeeper/quota{of}/zookeeper_stats"))
 }
 
-impl Script {
-    fn new(server: &Server) -> TestResult<Self> {
-        Ok(Self { probe: Probe::open(server.port())?, lines: Vec::new() })
-    }
-
-    fn create(&mut self, path: &str, data: &'static str) -> TestResult {
-        self.note(&format!("create {path}"), OpCode::Create2, &creation(path, data))
-    }
-
-    fn set(&mut self, path: &str, data: &'static str) -> TestResult {
-        self.note(&format!("set {path}"), OpCode::SetData, &change(path, data))
-    }
-
-    fn delete(&mut self, path: &str) -> TestResult {
-        let request = PathVersion { path: path.into(), version: -1 };
-        self.note(&format!("delete {path}"), OpCode::Delete, &request)
-    }
-
-    fn get(&mut self, path: &str) -> TestResult {
-        let request = PathRequest { path: path.into(), watch: false };
-        self.note(&format!("get {path}"), OpCode::GetData, &request)
-    }
-
-    fn multi(&mut self, ops: Vec<MultiOp>) -> TestResult {
-        self.note("multi", OpCode::Multi, &MultiRequest { ops })
-    }
-
-    fn note(&mut self, what: &str, op: OpCode, body: &impl menagerie_core::jute::Encode) -> TestResult {
-        let answer = self.probe.ask(op, body)?;
-        self.lines.push(format!("{what}: {answer}"));
-        Ok(())
-    }
-
-    fn quota(&mut self, of: &str, limits: &'static str) -> TestResult {
-        self.create(&format!("/zookeeper/quota{of}"), "")?;
-        self.create(&format!("/zookeeper/quota{of}/zookeeper_limits"), limits)?;
-        self.create(&format!("/zookeeper/quota{of}/zookeeper_stats"), "count=-1,bytes=-1")?;
-        self.get(&format!("/zookeeper/quota{of}/zookeeper_stats"))
-    }
-}
-
-fn creation(path: &str, data: &'static str) -> CreateRequest {
-    CreateRequest { path: path.into(), data: Some(data.into()), acl: Acl::open(), flags: 0 }
-}
-
-fn change(path: &str, data: &'static str) -> SetDataRequest {
-    SetDataRequest { path: path.into(), data: Some(data.into()), version: -1 }
-}
-
-/// Runs the script against both servers, and compares line by line.
-fn compare(settings: &[(&str, &str)], script: impl Fn(&mut Script) -> TestResult) -> TestResult<Vec<String>> {
-    let ours = run(Software::menagerie()?, settings, &script)?;
-    if let Some(reference) = Software::reference()? {
-        let theirs = run(reference, settings, &script)?;
-        assert_eq!(ours, theirs, "ours on the left, the reference's on the right");
-    }
-    Ok(ours)
-}
-
-fn run(
-    software: Software,
-    settings: &[(&str, &str)],
-    script: &impl Fn(&mut Script) -> TestResult,
-) -> TestResult<Vec<String>> {
-    let server = Server::start_with(software, settings)?;
-    let mut steps = Script::new(&server)?;
-    script(&mut steps).map_err(|error| format!("after {:#?}: {error}\n{}", steps.lines, server.log()))?;
-    Ok(steps.lines)
+fn multi(steps: &mut Script, ops: Vec<MultiOp>) -> TestResult {
+    steps.ask("multi", OpCode::Multi, &MultiRequest { ops })
 }
 
 fn in_use(steps: &mut Script) -> TestResult {
     steps.create("/p", "123")?;
     steps.create("/p/a", "12")?;
-    steps.quota("/p", "count=2,bytes=3=;byteHardLimit=20;countHardLimit=4")?;
+    quota(steps, "/p", "count=2,bytes=3=;byteHardLimit=20;countHardLimit=4")?;
     let stats = "/zookeeper/quota/p/zookeeper_stats";
     steps.create("/p/b", "1234")?;
     steps.get(stats)?;
@@ -103,16 +39,22 @@ fn in_use(steps: &mut Script) -> TestResult {
     steps.set("/p", "now there are more bytes than twenty")?;
     steps.set("/p", "just few enough")?;
     steps.get(stats)?;
-    steps.multi(vec![
-        MultiOp::SetData(change("/p/a", "1")),
-        MultiOp::Create(OpCode::Create, creation("/p/x", "x")),
-        MultiOp::Create(OpCode::Create, creation("/p/y", "y")),
-    ])?;
+    multi(
+        steps,
+        vec![
+            MultiOp::SetData(change("/p/a", "1")),
+            MultiOp::Create(OpCode::Create, creation("/p/x", "x")),
+            MultiOp::Create(OpCode::Create, creation("/p/y", "y")),
+        ],
+    )?;
     steps.get(stats)?;
-    steps.multi(vec![
-        MultiOp::Delete(PathVersion { path: "/p/y".into(), version: -1 }),
-        MultiOp::Create(OpCode::Create2, creation("/p/z", "")),
-    ])?;
+    multi(
+        steps,
+        vec![
+            MultiOp::Delete(PathVersion { path: "/p/y".into(), version: -1 }),
+            MultiOp::Create(OpCode::Create2, creation("/p/z", "")),
+        ],
+    )?;
     steps.get(stats)
 }
 
@@ -137,19 +79,19 @@ fn the_order_of_errors_is_the_references() -> TestResult {
     let lines = compare(ENFORCED, |steps| {
         steps.create("/p", "")?;
         steps.create("/p/a", "")?;
-        steps.quota("/p", "count=-1,bytes=-1=;byteHardLimit=1;countHardLimit=2")?;
+        quota(steps, "/p", "count=-1,bytes=-1=;byteHardLimit=1;countHardLimit=2")?;
         steps.create("/p/a", "")?;
         steps.create("/p/none/x", "")?;
         steps.create("/p/b", "")?;
         let stale = SetDataRequest { version: 7, ..change("/p/a", "too long") };
-        steps.note("stale", OpCode::SetData, &stale)?;
+        steps.ask("stale", OpCode::SetData, &stale)?;
         steps.set("/p/none", "too long")?;
         let ephemeral = CreateRequest { flags: 1, ..creation("/p/e", "") };
-        steps.note("ephemeral", OpCode::Create, &ephemeral)?;
+        steps.ask("ephemeral", OpCode::Create, &ephemeral)?;
         let container = CreateRequest { flags: 4, ..creation("/p/c", "") };
-        steps.note("container", OpCode::CreateContainer, &container)?;
+        steps.ask("container", OpCode::CreateContainer, &container)?;
         let sequential = CreateRequest { flags: 2, ..creation("/p/s-", "") };
-        steps.note("sequential", OpCode::Create2, &sequential)
+        steps.ask("sequential", OpCode::Create2, &sequential)
     })?;
     assert_eq!(lines.iter().filter(|line| line.contains("QuotaExceeded")).count(), 5, "{lines:#?}");
     Ok(())
@@ -172,7 +114,7 @@ fn limits_of_every_form_mean_what_they_mean_to_the_reference() -> TestResult {
         for (number, (limits, _)) in FORMS.iter().enumerate() {
             let path = format!("/p{number}");
             steps.create(&path, "")?;
-            steps.quota(&path, limits)?;
+            quota(steps, &path, limits)?;
             steps.create(&format!("{path}/a"), "12")?;
             steps.create(&format!("{path}/b"), "3")?;
             steps.set(&path, "")?;
@@ -192,8 +134,8 @@ fn nested_quotas_deleted_ones_and_limits_without_statistics() -> TestResult {
     compare(ENFORCED, |steps| {
         steps.create("/p", "1")?;
         steps.create("/p/a", "22")?;
-        steps.quota("/p", "count=9,bytes=9")?;
-        steps.quota("/p/a", "count=-1,bytes=-1=;byteHardLimit=-1;countHardLimit=2")?;
+        quota(steps, "/p", "count=9,bytes=9")?;
+        quota(steps, "/p/a", "count=-1,bytes=-1=;byteHardLimit=-1;countHardLimit=2")?;
         steps.create("/p/a/b", "333")?;
         steps.create("/p/a/c", "333")?;
         for stats in ["/zookeeper/quota/p/zookeeper_stats", "/zookeeper/quota/p/a/zookeeper_stats"] {
@@ -230,16 +172,16 @@ fn use_is_right_after_a_restart_of_either_server_on_the_other_ones_data() -> Tes
         let mut server = Server::start_with(first, ENFORCED)?;
         let mut steps = Script::new(&server)?;
         in_use(&mut steps)?;
-        let before = steps.lines.pop().ok_or("no line")?;
+        let before = steps.lines().last().ok_or("no line")?.clone();
         server.kill()?;
         server.start_again_as(second)?;
         let mut steps = Script::new(&server)?;
         steps.get("/zookeeper/quota/p/zookeeper_stats")?;
         let figures = |line: &str| line.split_once("Ok ").map(|(_, record)| record.to_owned());
-        assert_eq!(figures(&steps.lines[0]), figures(&before), "{}", server.log());
+        assert_eq!(figures(&steps.lines()[0]), figures(&before), "{}", server.log());
         assert!(!server.log().to_lowercase().contains("digest mismatch"), "{}", server.log());
         steps.create("/p/after", "the restart, and too long")?;
-        assert!(steps.lines[1].contains("QuotaExceeded"), "{:?}", steps.lines);
+        assert!(steps.lines()[1].contains("QuotaExceeded"), "{:?}", steps.lines());
     }
     Ok(())
 }
@@ -258,9 +200,9 @@ fn the_references_shell_sets_lists_and_deletes_quotas_of_ours() -> TestResult {
     assert!(listed.contains("countHardLimit=2"), "{listed}");
     steps.create("/p/a", "")?;
     steps.create("/p/b", "")?;
-    assert!(steps.lines.last().is_some_and(|line| line.ends_with("QuotaExceeded")), "{:?}", steps.lines);
+    assert!(steps.lines().last().is_some_and(|line| line.ends_with("QuotaExceeded")), "{:?}", steps.lines());
     let deleted = shell(&["delquota", "/p"])?;
     steps.create("/p/b", "")?;
-    assert!(steps.lines.last().is_some_and(|line| line.contains(" Ok ")), "{deleted}\n{:?}", steps.lines);
+    assert!(steps.lines().last().is_some_and(|line| line.contains(" Ok ")), "{deleted}\n{:?}", steps.lines());
     Ok(())
 }

@@ -5,7 +5,8 @@ use super::prepare_ops::Scope;
 use super::{Barrier, Origin, Output, Proposal, Replica, Request, Time};
 use crate::jute::{Decode, Encode};
 use crate::wire::proto::{
-    CreateRequest, CreateTtlRequest, MultiRequest, PathOnly, PathVersion, SetAclRequest, SetDataRequest,
+    CreateRequest, CreateTtlRequest, MultiRequest, PathOnly, PathVersion, ReconfigRequest, SetAclRequest,
+    SetDataRequest,
 };
 use crate::wire::txn::{DIGEST_VERSION, Txn, TxnDigest, TxnHeader, TxnRecord};
 use crate::wire::{ErrorCode, OpCode};
@@ -30,10 +31,10 @@ impl Replica {
                 self.after_proposals(request, path);
             }
             OpCode::CloseSession => self.propose_close(now, session, xid, origin),
-            OpCode::Reconfig if self.config.reconfig_enabled => {
-                self.after_proposals(request, Err(ErrorCode::Unimplemented));
+            // The one write that uses no zxid when it cannot be decoded.
+            OpCode::Reconfig if decoded::<ReconfigRequest>(&request.body).is_err() => {
+                self.after_proposals(request, Err(ErrorCode::MarshallingError));
             }
-            OpCode::Reconfig => self.after_proposals(request, Err(ErrorCode::ReconfigDisabled)),
             _ => {
                 let txn = self.prepare(now, request);
                 self.propose(now, session, xid, txn, origin);
@@ -80,6 +81,9 @@ impl Replica {
             OpCode::SetData => scope.set_data(decoded::<SetDataRequest>(body)?),
             OpCode::SetAcl => scope.set_acl(decoded::<SetAclRequest>(body)?),
             OpCode::DeleteContainer => scope.reap(&decoded::<PathOnly>(body)?.path),
+            // There is one member, and it cannot be changed.
+            OpCode::Reconfig if self.config.reconfig_enabled => Err(ErrorCode::Unimplemented),
+            OpCode::Reconfig => Err(ErrorCode::ReconfigDisabled),
             OpCode::Multi => Ok(scope.multi(decoded::<MultiRequest>(body)?)?),
             _ => Err(ErrorCode::Unimplemented),
         }?;

@@ -3,15 +3,15 @@
 use super::prepare_ops::Scope;
 use crate::wire::proto::{MultiOp, MultiRequest};
 use crate::wire::txn::Txn;
-use crate::wire::{ErrorCode, OpCode};
+use crate::wire::{CreateMode, ErrorCode, OpCode};
 
 impl Scope<'_> {
     /// The transaction of a multi: its operations', or one error each when one fails.
     ///
     /// # Errors
-    /// MARSHALLINGERROR when reads stand among the operations.
+    /// MARSHALLINGERROR when operations stand in it that a multi cannot hold.
     pub(super) fn multi(&mut self, request: MultiRequest) -> Result<Txn, ErrorCode> {
-        if request.ops.iter().any(MultiOp::is_read) {
+        if request.ops.iter().any(is_out_of_place) {
             return Err(ErrorCode::MarshallingError);
         }
         let digest = self.pending.begin();
@@ -33,8 +33,11 @@ impl Scope<'_> {
         match op {
             MultiOp::Create(code, request) => self.create(code, &request, None),
             MultiOp::CreateTtl(request) => {
+                let is_ttl = is_ttl(request.flags);
                 let (create, ttl_ms) = request.split();
-                self.create(OpCode::CreateTtl, &create, Some(ttl_ms))
+                // With the flags of another kind it is another kind here, and its time to live is not looked at.
+                let op = if is_ttl { OpCode::CreateTtl } else { OpCode::Create };
+                self.create(op, &create, is_ttl.then_some(ttl_ms))
             }
             MultiOp::Delete(request) => self.delete(&request),
             MultiOp::SetData(request) => self.set_data(request),
@@ -42,6 +45,18 @@ impl Scope<'_> {
             MultiOp::GetData(_) | MultiOp::GetChildren(_) => Err(ErrorCode::MarshallingError),
         }
     }
+}
+
+/// Reads, and a time to live asked of an op that has none: the reference refuses that in another way outside of a multi.
+fn is_out_of_place(op: &MultiOp) -> bool {
+    match op {
+        MultiOp::Create(_, request) => is_ttl(request.flags),
+        other => other.is_read(),
+    }
+}
+
+fn is_ttl(flags: i32) -> bool {
+    CreateMode::from_flags(flags).is_some_and(CreateMode::is_ttl)
 }
 
 /// OK for those before the one that failed, its error, and RUNTIMEINCONSISTENCY for those after it.

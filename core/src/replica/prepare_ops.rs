@@ -33,7 +33,7 @@ impl Scope<'_> {
         request: &CreateRequest,
         ttl_ms: Option<i64>,
     ) -> Result<Txn, ErrorCode> {
-        let mode = self.mode(op, request.flags, ttl_ms)?;
+        let mode = self.mode(request.flags, ttl_ms)?;
         light_check(&request.path)?;
         let acl =
             auth::normalise(&request.acl, self.ids, self.config.max_txn_bytes).map_err(|_| ErrorCode::InvalidAcl)?;
@@ -55,21 +55,16 @@ impl Scope<'_> {
             after.stat.cversion = parent_cversion;
             after.children += 1;
         });
-        let container = mode == CreateMode::Container && op == OpCode::CreateContainer;
+        let container = op == OpCode::CreateContainer;
+        let ephemeral = mode.is_ephemeral() && !container;
         let owner = match ttl_ms {
-            _ if mode.is_ephemeral() => self.session,
             _ if container => Ttl::CONTAINER_OWNER,
+            _ if ephemeral => self.session,
             Some(ttl_ms) => Ttl::owner(ttl_ms),
             None => 0,
         };
         self.add(&full_path, request, &acl, owner);
-        let create = CreateTxn {
-            path: full_path,
-            data: request.data.clone(),
-            acl,
-            ephemeral: mode.is_ephemeral(),
-            parent_cversion,
-        };
+        let create = CreateTxn { path: full_path, data: request.data.clone(), acl, ephemeral, parent_cversion };
         Ok(match ttl_ms {
             Some(ttl_ms) => Txn::CreateTtl(create, ttl_ms),
             None if container => Txn::CreateContainer(create),
@@ -158,7 +153,8 @@ impl Scope<'_> {
         pending.set(tree, zxid, path, node.as_ref(), None);
     }
 
-    fn mode(&self, op: OpCode, flags: i32, ttl_ms: Option<i64>) -> Result<CreateMode, ErrorCode> {
+    /// Of createContainer's flags only the sequence number counts.
+    fn mode(&self, flags: i32, ttl_ms: Option<i64>) -> Result<CreateMode, ErrorCode> {
         let mode = CreateMode::from_flags(flags).ok_or(ErrorCode::BadArguments)?;
         if mode.is_ttl() && !self.config.extended_types_enabled {
             return Err(ErrorCode::Unimplemented);
@@ -167,7 +163,6 @@ impl Scope<'_> {
             Some(ttl_ms) if mode.is_ttl() && (1..=Ttl::MAX_MS).contains(&ttl_ms) => Ok(mode),
             None if mode.is_ttl() => Err(ErrorCode::BadArguments),
             Some(_) => Err(ErrorCode::BadArguments),
-            None if op == OpCode::CreateContainer => Ok(CreateMode::Container),
             None => Ok(mode),
         }
     }

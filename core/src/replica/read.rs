@@ -13,7 +13,7 @@ use crate::tree::{DataTree, NodeRef};
 use crate::watch::Watched;
 use crate::wire::proto::{
     AddWatchRequest, ClientInfo, ErrorResponse, GetEphemeralsRequest, MultiOp, MultiRequest, MultiResponse,
-    MultiResult, ReplyHeader, SetWatches, SetWatches2, WatchesRequest,
+    MultiResult, ReplyHeader, SetWatches, SetWatches2, WatchesRequest, xid::PING,
 };
 use crate::wire::{Acl, AddWatchMode, ErrorCode, EventKind, Id, OpCode, Perms, WatcherKind, Zxid, frame};
 
@@ -52,6 +52,8 @@ pub fn serve(
     }
     let zxid = tree.last_zxid();
     let start = out.len();
+    // The one request whose number is not looked at.
+    let xid = if op == OpCode::Ping { PING } else { xid };
     let mut result = Ok(());
     frame::put(out, |out| {
         ReplyHeader { xid, zxid, err: 0 }.encode(out);

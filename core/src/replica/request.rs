@@ -68,13 +68,10 @@ pub fn route(op: i32) -> (Route, Option<OpCode>) {
         | OpCode::Reconfig
         | OpCode::Sync
         | OpCode::CloseSession => Route::Member,
-        OpCode::Auth => Route::Auth,
-        OpCode::Notification
-        | OpCode::Check
-        | OpCode::DeleteContainer
-        | OpCode::CreateSession
-        | OpCode::Sasl
-        | OpCode::Error => Route::Unknown,
+        OpCode::Auth | OpCode::Sasl => Route::Auth,
+        OpCode::Notification | OpCode::Check | OpCode::DeleteContainer | OpCode::CreateSession | OpCode::Error => {
+            Route::Unknown
+        }
     };
     (route, Some(op))
 }

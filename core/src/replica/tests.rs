@@ -11,8 +11,8 @@ use super::*;
 use crate::jute::{Decode, Encode, Reader};
 use crate::tree::DataTree;
 use crate::wire::proto::{
-    CreateRequest, MultiOp, MultiRequest, MultiResponse, MultiResult, PathOnly, PathRequest, PathVersion, ReplyHeader,
-    SetDataRequest, StatResponse, WatcherEvent,
+    CreateRequest, MultiOp, MultiRequest, MultiResponse, MultiResult, PathOnly, PathRequest, PathVersion,
+    ReconfigRequest, ReplyHeader, SetDataRequest, StatResponse, WatcherEvent,
 };
 use crate::wire::{Acl, ErrorCode, Id};
 
@@ -397,6 +397,34 @@ fn empty_containers_and_stale_ttl_znodes_are_reaped() {
     assert!(tree.node("/c").is_none() && tree.node("/t").is_none() && tree.node("/unused").is_some());
 }
 
+/// A negative one with the flags of a plain znode ends the reference.
+#[test]
+fn a_time_to_live_that_is_none_is_refused_whatever_the_flags() {
+    use crate::wire::proto::CreateTtlRequest;
+    let mut member = Member::new();
+    let session = member.connect(CONN, 0, None).session_id;
+    for flags in 0..7 {
+        for ttl_ms in [i64::MIN, -1, 0, 1 << 40, i64::MAX] {
+            let request = CreateTtlRequest { path: "/t".into(), data: None, acl: Acl::open(), flags, ttl_ms };
+            let refused = err(&member.call(session, OpCode::CreateTtl, &request));
+            assert_eq!(refused, ErrorCode::BadArguments, "{flags} {ttl_ms}");
+        }
+    }
+}
+
+/// Of its flags only the sequence number counts; the reference answers the same.
+#[test]
+fn create_container_makes_a_container_whatever_its_flags() {
+    let mut member = Member::new();
+    let session = member.connect(CONN, 0, None).session_id;
+    for (flags, name) in [(0, "/c"), (1, "/c"), (2, "/c0000000002"), (3, "/c0000000003"), (4, "/c")] {
+        let (header, body) = member.call(session, OpCode::CreateContainer, &create("/c", flags));
+        assert_eq!((header.err, PathOnly::from_bytes(&body).unwrap().path.as_str()), (0, name), "{flags}");
+        assert_eq!(member.shared.tree().node(name).unwrap().kind(), crate::tree::NodeKind::Container);
+        member.call(session, OpCode::Delete, &PathVersion { path: name.into(), version: -1 });
+    }
+}
+
 #[test]
 fn set_data_answers_with_the_new_stat() {
     let mut member = Member::new();
@@ -410,14 +438,18 @@ fn set_data_answers_with_the_new_stat() {
     assert_eq!(err(&member.call(session, OpCode::SetData, &set)), ErrorCode::BadVersion);
 }
 
-/// Protocol §4.4, 1: which of the two errors a standalone server gives is the configuration's to say.
+/// Protocol §4.4, 1: which of the two errors a standalone server gives is the configuration's to say. The refusal is a
+/// transaction that failed; one that cannot be decoded is none.
 #[test]
 fn a_reconfig_is_refused_by_what_the_configuration_says() {
     for (enabled, expected) in [(false, ErrorCode::ReconfigDisabled), (true, ErrorCode::Unimplemented)] {
         let mut member = Member::new();
         member.replica.config.reconfig_enabled = enabled;
         let session = member.connect(CONN, 0, None).session_id;
-        assert_eq!(err(&member.call(session, OpCode::Reconfig, &0)), expected);
+        let refused = member.call(session, OpCode::Reconfig, &ReconfigRequest::default());
+        assert_eq!((err(&refused), refused.0.zxid), (expected, Zxid(2)));
+        let nonsense = member.call(session, OpCode::Reconfig, &0);
+        assert_eq!((err(&nonsense), nonsense.0.zxid), (ErrorCode::MarshallingError, Zxid(2)));
     }
 }
 

@@ -22,7 +22,7 @@ use crate::jute::{Decode, Encode};
 use crate::replica::read::{self, Caller};
 use crate::replica::{ConnId, Request, Route, route};
 use crate::tree::DataTree;
-use crate::wire::proto::{AuthPacket, ReplyHeader, RequestHeader};
+use crate::wire::proto::{AuthPacket, ReplyHeader, RequestHeader, SaslToken};
 use crate::wire::{ErrorCode, Id, OpCode, Zxid, frame};
 
 /// Requests of one connection that may be in line; then its socket is not read until some are answered.
@@ -228,6 +228,7 @@ impl Connection {
         let body = frame.slice(8..);
         let since_ms = self.now_ms;
         match route(op) {
+            (Route::Auth, Some(OpCode::Sasl)) => self.sasl(xid, &body),
             (Route::Auth, _) => self.authenticate(xid, &body),
             (Route::Read, Some(op)) if self.line.is_empty() => self.read(tree, xid, op, &body, since_ms),
             (Route::Read, Some(op)) => self.line.push_back(InLine::Read { xid, op, body, since_ms }),
@@ -256,9 +257,12 @@ impl Connection {
     /// Answered at once, ahead of what stands in line, as the reference does.
     fn authenticate(&mut self, xid: i32, body: &Bytes) {
         let remote = self.handle.remote.ip().to_string();
-        let proved = AuthPacket::from_bytes(body).ok().and_then(|packet| {
-            auth::authenticate(&self.context.auth, &packet.scheme, packet.auth.as_deref().unwrap_or_default(), &remote)
-        });
+        let Ok(AuthPacket { scheme, auth: credentials, .. }) = AuthPacket::from_bytes(body) else {
+            tracing::warn!(remote = %self.handle.remote, "closing a connection that sent credentials of no form");
+            self.closing = true;
+            return;
+        };
+        let proved = credentials.and_then(|proof| auth::authenticate(&self.context.auth, &scheme, &proof, &remote));
         let err = if let Some(proved) = proved {
             let mut ids = self.ids.to_vec();
             ids.extend(proved.into_iter().filter(|id| !self.ids.contains(id)));
@@ -271,6 +275,22 @@ impl Connection {
             ErrorCode::AuthFailed
         };
         self.reply(&ReplyHeader { xid, zxid: Zxid::ZERO, err: err.code() });
+    }
+
+    /// No mechanism is configured. The answer is then a null token, as the reference's is: a client that is set up for SASL
+    /// goes on without it, where a refusal would keep it from ever connecting.
+    fn sasl(&mut self, xid: i32, body: &Bytes) {
+        if let Ok(SaslToken { token: Some(_) }) = SaslToken::from_bytes(body) {
+            let (header, none) = (ReplyHeader { xid, zxid: Zxid::ZERO, err: 0 }, SaslToken { token: None });
+            frame::put(&mut self.out, |out| {
+                header.encode(out);
+                none.encode(out);
+            });
+            self.count_sent(0);
+        } else {
+            tracing::warn!(remote = %self.handle.remote, "closing a connection that sent no SASL token");
+            self.closing = true;
+        }
     }
 
     fn absorb(&mut self, message: Outgoing) {
