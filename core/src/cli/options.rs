@@ -58,7 +58,7 @@ impl Options {
     /// # Errors
     /// A connect string that cannot be read.
     pub(super) fn connect_lazily(&self) -> Result<Client, Failure> {
-        let builder = Client::builder().hosts(&self.server).read_only(self.readonly);
+        let builder = Client::builder().hosts(&self.server).allow_read_only(self.readonly);
         let builder = builder.session_timeout(Duration::from_millis(self.timeout));
         builder.connect_lazily().map_err(|error| Failure::usage(format_args!("--server {}: {error}", self.server)))
     }

@@ -9,9 +9,10 @@ use tokio::sync::{mpsc, watch};
 use crate::jute::DEFAULT_MAX_BUFFER;
 
 use super::error::Cause;
-use super::handle::{Shared, Status};
+use super::handle::Shared;
 use super::hosts::{self, Hosts};
-use super::session::Config;
+use super::session::{Config, Snapshot};
+use super::status::Published;
 use super::{Client, Error, SessionCredentials, State, transport};
 
 /// Settings of a session to be opened. All but [`ClientBuilder::hosts`] have defaults.
@@ -62,8 +63,13 @@ impl ClientBuilder {
     }
 
     /// Whether a server without a quorum, which only reads, will do while no other is found; not by default.
-    pub fn read_only(mut self, read_only: bool) -> Self {
-        self.read_only = read_only;
+    ///
+    /// The session is then [`State::ConnectedReadOnly`]: reads are answered, from a tree that may be old, and writes fail with
+    /// [`Error::is_read_only`]. Meanwhile the client asks one host after the other whether it writes, at first every second, at last every
+    /// minute, and moves to the first that does. A session that began on such a server is known to it alone: the client gets another one
+    /// when it moves, and keeps its watches.
+    pub fn allow_read_only(mut self, allow: bool) -> Self {
+        self.read_only = allow;
         self
     }
 
@@ -126,8 +132,10 @@ impl ClientBuilder {
             auths: self.auths,
             seed,
         };
-        let status = Status { credentials: self.resume, timeout: self.session_timeout, ..Status::default() };
-        let shared = Arc::new(Shared { state: watch::Sender::new(State::Connecting), status: Mutex::new(status) });
+        let session = Snapshot::before(self.resume, self.session_timeout);
+        let published = Published { session, server: None, valid_until: None };
+        let shared =
+            Arc::new(Shared { state: watch::Sender::new(State::Connecting), published: Mutex::new(published) });
         let (sender, receiver) = mpsc::unbounded_channel();
         runtime.spawn(transport::run(config, Arc::clone(&shared), receiver));
         Ok(Client::new(shared, sender, chroot, self.max_request_bytes, runtime))

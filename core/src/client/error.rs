@@ -135,6 +135,13 @@ impl Error {
         self.code() == Some(ErrorCode::AuthFailed)
     }
 
+    /// The server only reads, for it is cut off from the others
+    /// ([`ClientBuilder::allow_read_only`](super::ClientBuilder::allow_read_only)): the write was not applied. It may succeed once the
+    /// client has found a server that writes.
+    pub fn is_read_only(&self) -> bool {
+        self.code() == Some(ErrorCode::NotReadOnly)
+    }
+
     /// No session was established within [`ClientBuilder::connect_timeout`](super::ClientBuilder::connect_timeout), or a
     /// server gave up on the request.
     pub fn is_timeout(&self) -> bool {
@@ -161,10 +168,13 @@ impl Error {
         }
     }
 
-    /// Whether the same call may succeed later on the same client: the connection was lost, or a server had too much to do.
-    /// For writes ask [`Error::may_have_applied`] as well.
+    /// Whether the same call may succeed later on the same client: the connection was lost, or a server had too much to do, or only reads
+    /// for now. For writes ask [`Error::may_have_applied`] as well.
     pub fn is_retryable(&self) -> bool {
-        self.is_connection_loss() || self.is_timeout() || self.code() == Some(ErrorCode::ThrottledOp)
+        self.is_connection_loss()
+            || self.is_timeout()
+            || self.is_read_only()
+            || self.code() == Some(ErrorCode::ThrottledOp)
     }
 
     /// For a failed multi, the index of the operation that failed (from 0) and why. None of the operations was applied.

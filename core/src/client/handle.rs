@@ -15,7 +15,9 @@ use super::call::{Call, Completion, Finish, Meta};
 use super::chroot::Chroot;
 use super::error::Cause;
 use super::event::EventQueue;
+use super::hosts;
 use super::request::{Command, Request, Special, WatchId, WatchKind, WatchRequest};
+use super::status::Published;
 use super::watch::Registration;
 use super::{ClientBuilder, Error, SessionCredentials, State, StateWatch};
 
@@ -56,16 +58,7 @@ pub(super) struct Handle {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) state: watch::Sender<State>,
-    pub(super) status: Mutex<Status>,
-}
-
-/// The session as its task last knew it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Status {
-    pub(super) credentials: Option<SessionCredentials>,
-    pub(super) timeout: Duration,
-    pub(super) last_zxid: Zxid,
-    pub(super) valid_until: Option<Instant>,
+    pub(super) published: Mutex<Published>,
 }
 
 impl Client {
@@ -76,6 +69,15 @@ impl Client {
     /// A connect string that cannot be read; [`Error::is_timeout`] when no server gave a session in time.
     pub async fn connect(connect_string: impl AsRef<str>) -> Result<Client, Error> {
         Client::builder().hosts(connect_string).connect().await
+    }
+
+    /// Resumes a session whose [`Client::session`] was kept, in this process or another one, and waits for it; see
+    /// [`ClientBuilder::resume`]. Its ephemeral znodes are still there; its watches have to be set anew.
+    ///
+    /// # Errors
+    /// Those of [`Client::connect`]; [`Error::is_session_expired`] when the session is no more.
+    pub async fn resume(connect_string: impl AsRef<str>, session: SessionCredentials) -> Result<Client, Error> {
+        Client::builder().hosts(connect_string).resume(session).connect().await
     }
 
     /// Settings of a session to be opened.
@@ -142,7 +144,7 @@ impl Client {
 
     /// What it takes to resume the session elsewhere; `None` before there is one.
     pub fn session(&self) -> Option<SessionCredentials> {
-        self.status().credentials
+        self.published().session.credentials
     }
 
     /// The session's id, 0 before there is one. The owner in the [`Stat`](crate::wire::Stat) of the session's ephemeral znodes.
@@ -152,12 +154,12 @@ impl Client {
 
     /// The session timeout that the servers agreed to; the one asked for before there is a session.
     pub fn negotiated_timeout(&self) -> Duration {
-        self.status().timeout
+        self.published().session.timeout
     }
 
     /// The highest zxid a reply has carried.
     pub fn last_zxid(&self) -> Zxid {
-        self.status().last_zxid
+        self.published().session.last_zxid
     }
 
     /// Until when the session is kept, as far as the server knows that serves it: the time at which the last request was sent that
@@ -170,15 +172,17 @@ impl Client {
     /// meanwhile the leader hears nothing of the session. Whoever must not act as an owner too long takes that time off, or lets what is
     /// protected refuse writers whose fencing token (a czxid, for example) is older than one it has seen.
     pub fn valid_until(&self) -> Option<Instant> {
-        self.status().valid_until
+        self.published().valid_until
     }
 
     /// Closes the session and waits for the server's answer; its ephemeral znodes are gone then. Calls made before are answered first,
-    /// calls made later fail with [`Error::is_closed`]. Closing a closed client does nothing.
+    /// calls made later fail with [`Error::is_closed`]. Closing a closed client does nothing. Dropping the future does not stop the closing,
+    /// and dropping the last clone of a client closes it in the same way.
     ///
     /// # Errors
-    /// [`Error::is_connection_loss`] when no server could be told: the ensemble then expires the session in its time. The client is closed
-    /// in any case. Dropping the future does not stop the closing.
+    /// [`Error::is_connection_loss`] when no server could be told, after one round of all hosts and after the session timeout at the latest.
+    /// The client is closed in any case. While its runtime lives, it goes on trying to tell a server, until the session timeout has passed and
+    /// the ensemble expires the session by itself.
     pub async fn close(&self) -> Result<(), Error> {
         let (sender, receiver) = oneshot::channel();
         if self.handle.commands.send(Command::Close(Some(Completion(sender)))).is_err() {
@@ -188,6 +192,23 @@ impl Client {
             Ok(Ok(_)) | Err(_) => Ok(()),
             Ok(Err(cause)) => Err(Error::of_call(cause, OpCode::CloseSession, "")),
         }
+    }
+
+    /// Looks for servers among these from now on, given as for [`Client::connect`] but without a chroot: after an ensemble has grown, shrunk
+    /// or moved. When all clients are told the same, they end up spread evenly, and no more of them move than that takes. A
+    /// client that moves first waits for the answers under way, so that no call fails, and is [`State::Suspended`] for a moment.
+    ///
+    /// # Errors
+    /// A list that cannot be read or has a chroot; nothing changes then. The end of the session.
+    pub fn set_hosts(&self, hosts: impl AsRef<str>) -> Result<(), Error> {
+        let (hosts, chroot) = hosts::parse(hosts.as_ref())?;
+        if chroot != Chroot::root() {
+            return Err(Error::invalid("a list of servers for a session that exists cannot have a chroot"));
+        }
+        if self.state().is_final() || self.handle.commands.send(Command::SetHosts(hosts)).is_err() {
+            return Err(Error::new(self.end()));
+        }
+        Ok(())
     }
 
     /// A handle that does not keep the session open.
@@ -214,8 +235,8 @@ impl Client {
         drop(self.handle.runtime.spawn(work));
     }
 
-    fn status(&self) -> Status {
-        *self.handle.shared.status.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn published(&self) -> Published {
+        *self.handle.shared.published.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -55,27 +55,66 @@ fn parse_host(text: &str) -> Result<HostPort, Error> {
 /// over it and none of them tries the same server twice before the others.
 #[derive(Debug)]
 pub(super) struct Hosts {
-    hosts: Vec<HostPort>,
+    all: Vec<HostPort>,
     next: usize,
+    rng: fastrand::Rng,
 }
 
 impl Hosts {
     /// Shuffles `hosts` (at least one) with `seed`.
     pub(super) fn new(mut hosts: Vec<HostPort>, seed: u64) -> Self {
-        fastrand::Rng::with_seed(seed).shuffle(&mut hosts);
-        Hosts { hosts, next: 0 }
+        let mut rng = fastrand::Rng::with_seed(seed);
+        rng.shuffle(&mut hosts);
+        Hosts { all: hosts, next: 0, rng }
     }
 
     /// How many attempts make a round.
     pub(super) fn len(&self) -> usize {
-        self.hosts.len()
+        self.all.len()
     }
 
     /// The host to try now.
     pub(super) fn advance(&mut self) -> HostPort {
-        let host = self.hosts[self.next].clone();
-        self.next = (self.next + 1) % self.hosts.len();
+        let host = self.all[self.next].clone();
+        self.next = (self.next + 1) % self.all.len();
         host
+    }
+
+    /// Takes other hosts (at least one), and says whether the client must leave the one it is at. When every client of the old list
+    /// does so, they are spread evenly over the new one, and no more of them move than that takes:
+    ///
+    /// * where servers were added, a client moves to one of those with the probability that evens the load;
+    /// * a client whose server was removed moves, to kept and added servers in the proportion that evens the load;
+    /// * all others stay.
+    pub(super) fn replace(&mut self, hosts: Vec<HostPort>, current: Option<&HostPort>) -> bool {
+        let before = self.all.len();
+        let stays = current.is_none_or(|current| hosts.contains(current));
+        let (mut kept, mut added): (Vec<_>, Vec<_>) = hosts.into_iter().partition(|host| self.all.contains(host));
+        self.rng.shuffle(&mut kept);
+        self.rng.shuffle(&mut added);
+        let after = kept.len() + added.len();
+        let share_of_added = if after > before {
+            1.0
+        } else if before == kept.len() {
+            0.0
+        } else {
+            let share_of_kept = kept.len() * (before - after);
+            1.0 - share_of_kept as f64 / (after * (before - kept.len())) as f64
+        };
+        let moves = match current {
+            None => false,
+            Some(_) if stays => after > before && self.rng.f64() < 1.0 - before as f64 / after as f64,
+            Some(_) => true,
+        };
+        self.all = Vec::with_capacity(after);
+        self.next = 0;
+        while !(kept.is_empty() && added.is_empty()) {
+            // A client that does not move has no reason to prefer any of them, should it lose its server.
+            let share = if moves { share_of_added } else { added.len() as f64 / (kept.len() + added.len()) as f64 };
+            let from_added = !added.is_empty() && (kept.is_empty() || self.rng.f64() < share);
+            self.all.extend(if from_added { added.pop() } else { kept.pop() });
+        }
+        moves
     }
 }
 
@@ -117,5 +156,53 @@ mod tests {
         assert_eq!(sorted, [1, 2, 3, 4, 5]);
         assert_eq!(round(7), round(7));
         assert!((0..20).any(|seed| round(seed) != round(0)));
+    }
+
+    /// Ten thousand clients, spread over the old list by their seeds, are told the new one: how many are then at each host, and how many
+    /// have moved.
+    fn rebalanced(before: &[u16], after: &[u16]) -> (Vec<usize>, usize) {
+        let host = |port: &u16| HostPort { host: "h".into(), port: *port };
+        let mut at = vec![0; after.len()];
+        let mut moved = 0;
+        for seed in 0..10_000 {
+            let mut hosts = Hosts::new(before.iter().map(host).collect(), seed);
+            let current = hosts.advance();
+            let moves = hosts.replace(after.iter().map(host).collect(), Some(&current));
+            moved += usize::from(moves);
+            let current = if moves { hosts.advance() } else { current };
+            at[after.iter().position(|port| *port == current.port).unwrap()] += 1;
+        }
+        (at, moved)
+    }
+
+    #[test]
+    fn a_new_list_spreads_the_clients_evenly_and_moves_no_more_than_that_takes() {
+        let even = |at: &[usize], of: usize| at.iter().all(|count| count.abs_diff(10_000 / of) < 250);
+        let (at, moved) = rebalanced(&[1, 2, 3], &[1, 2, 3, 4, 5]);
+        assert!(even(&at, 5) && moved.abs_diff(4000) < 250, "two more: {at:?}, {moved}");
+        let (at, moved) = rebalanced(&[1, 2, 3, 4, 5], &[3, 4, 5]);
+        assert!(even(&at, 3) && moved.abs_diff(4000) < 250, "two less: {at:?}, {moved}");
+        let (at, moved) = rebalanced(&[1, 2, 3, 4, 5], &[4, 5, 6]);
+        assert!(even(&at, 3) && moved.abs_diff(6000) < 250, "three replaced by one: {at:?}, {moved}");
+        let (at, moved) = rebalanced(&[1, 2, 3], &[4, 5, 6]);
+        assert!(even(&at, 3) && moved == 10_000, "all replaced: {at:?}, {moved}");
+        let (at, moved) = rebalanced(&[1, 2, 3], &[3, 2, 1]);
+        assert!(even(&at, 3) && moved == 0, "the same: {at:?}, {moved}");
+    }
+
+    #[test]
+    fn a_new_list_is_tried_whole() {
+        let host = |port: u16| HostPort { host: "h".into(), port };
+        for seed in 0..50 {
+            for current in [None, Some(host(1)), Some(host(9))] {
+                let mut hosts = Hosts::new(vec![host(1), host(9)], seed);
+                hosts.advance();
+                let moves = hosts.replace(vec![host(1), host(2), host(3)], current.as_ref());
+                assert!(!moves || current.is_some());
+                let mut ports: Vec<u16> = (0..3).map(|_| hosts.advance().port).collect();
+                ports.sort_unstable();
+                assert_eq!((ports, hosts.len()), (vec![1, 2, 3], 3));
+            }
+        }
     }
 }

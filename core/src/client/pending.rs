@@ -45,9 +45,14 @@ impl<T: Ticket, W> Pending<T, W> {
         self.queued.push_back(request);
     }
 
-    /// Whether anything waits to be written.
-    pub(super) fn has_queued(&self) -> bool {
-        !self.queued.is_empty()
+    /// How many requests wait to be written.
+    pub(super) fn queued(&self) -> usize {
+        self.queued.len()
+    }
+
+    /// How many were written and are not answered.
+    pub(super) fn outstanding(&self) -> usize {
+        self.outstanding.len()
     }
 
     /// The next request to write, which nobody may have abandoned; what was abandoned before it goes to `dropped`.
@@ -177,7 +182,7 @@ mod tests {
         pending.enqueue(request(None).0);
         dropped.0.set(true);
         assert_eq!(write_all(&mut pending).len(), 1);
-        assert!(!pending.has_queued());
+        assert_eq!((pending.queued(), pending.outstanding()), (0, 1));
     }
 
     #[test]

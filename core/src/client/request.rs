@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::jute::Encode;
 use crate::wire::proto::RequestHeader;
-use crate::wire::{OpCode, frame};
+use crate::wire::{HostPort, OpCode, frame};
 
 use super::error::Cause;
 use super::event::WatchedEvent;
@@ -42,6 +42,8 @@ pub(super) enum Command<T, W> {
     Submit(Request<T, W>),
     /// The application dropped a watch.
     Unwatch(WatchId),
+    /// Look for servers among these hosts from now on.
+    SetHosts(Vec<HostPort>),
     /// Close the session; the ticket, if any, is told of the end.
     Close(Option<T>),
 }

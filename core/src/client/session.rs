@@ -16,7 +16,9 @@
 //!
 //! Times are given as the time since the session's task began. The machine never decides by itself that a session has expired.
 
+mod closing;
 mod link;
+mod moving;
 mod replies;
 #[cfg(test)]
 mod tests;
@@ -39,6 +41,8 @@ use super::request::{
 };
 use super::watch_table::{Outcome, Removal, WatchTable};
 use super::{SessionCredentials, State};
+use closing::Closing;
+use moving::Search;
 
 /// Bytes of requests that are handed to the socket at once. What is handed over can no longer be taken back by its caller, and a batch
 /// of this size costs one system call.
@@ -67,6 +71,8 @@ pub(super) enum Output<T, W> {
     Connect(HostPort),
     /// Close the connection, or stop opening it. Bytes not yet written are void.
     Disconnect,
+    /// Ask this host, on a connection of its own and instead of any asked before, whether it writes, then call [`Session::asked`].
+    Ask(HostPort),
     /// Show this state, before anything that follows.
     State(State),
     /// Complete a call.
@@ -82,12 +88,37 @@ pub(super) struct Snapshot {
     pub(super) timeout: Duration,
     pub(super) last_zxid: Zxid,
     pub(super) valid_until: Option<Time>,
+    pub(super) queued: usize,
+    pub(super) outstanding: usize,
+    pub(super) watched_paths: usize,
+    pub(super) connections: u64,
+}
+
+impl Snapshot {
+    /// Before a session's task has said anything.
+    pub(super) fn before(credentials: Option<SessionCredentials>, timeout: Duration) -> Self {
+        let last_zxid = credentials.map_or(Zxid::ZERO, |credentials| credentials.last_zxid);
+        Snapshot {
+            credentials,
+            timeout,
+            last_zxid,
+            valid_until: None,
+            queued: 0,
+            outstanding: 0,
+            watched_paths: 0,
+            connections: 0,
+        }
+    }
 }
 
 /// The machine. `T` is where a call's answer goes, `W` where a watch's events go.
 #[derive(Debug)]
 pub(super) struct Session<T, W> {
     hosts: Hosts,
+    /// The host that was tried last.
+    host: Option<HostPort>,
+    /// The host to try next, out of turn.
+    preferred: Option<HostPort>,
     read_only: bool,
     seed: u64,
     state: State,
@@ -113,6 +144,11 @@ pub(super) struct Session<T, W> {
     control: BytesMut,
     /// The requests behind the control bytes that wait for an answer, by kind, with the times they were sent.
     unanswered: Unanswered,
+    /// Connections on which a server has served the session.
+    connections: u64,
+    search: Option<Search>,
+    /// Until when at the latest the server, which is to be left, may still answer what it was sent.
+    moving: Option<Time>,
     closing: Option<Closing<T>>,
     outputs: VecDeque<Output<T, W>>,
 }
@@ -146,12 +182,6 @@ struct Unanswered {
     auths: VecDeque<(Time, usize)>,
 }
 
-#[derive(Debug)]
-struct Closing<T> {
-    deadline: Time,
-    tickets: Vec<T>,
-}
-
 impl<T: Ticket, W: Watcher> Session<T, W> {
     /// A session that begins to look for a server.
     pub(super) fn new(config: Config, now: Time) -> Self {
@@ -162,6 +192,8 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
         });
         let mut session = Session {
             hosts,
+            host: None,
+            preferred: None,
             read_only,
             seed,
             state: State::Connecting,
@@ -180,6 +212,9 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
             auths: auths.collect(),
             control: BytesMut::new(),
             unanswered: Unanswered::default(),
+            connections: 0,
+            search: None,
+            moving: None,
             closing: None,
             outputs: VecDeque::new(),
         };
@@ -195,6 +230,7 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
                 let removal = self.watches.remove(&id);
                 self.remove_from_server(removal);
             }
+            Command::SetHosts(hosts) => self.set_hosts(now, hosts),
             Command::Close(ticket) => self.close(now, ticket),
         }
     }
@@ -206,7 +242,7 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
 
     /// Whether [`Session::transmit`] has something to write.
     pub(super) fn wants_to_transmit(&self) -> bool {
-        !self.control.is_empty() || (self.is_up() && self.pending.has_queued())
+        !self.control.is_empty() || (self.is_up() && self.moving.is_none() && self.pending.queued() > 0)
     }
 
     /// Appends what is to be written now to `out`: a batch of everything that waits, in order.
@@ -216,7 +252,7 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
         self.control.clear();
         if let Link::Up { last_sent, .. } = &mut self.link {
             let mut dropped = Vec::new();
-            while out.len() < BATCH_BYTES {
+            while out.len() < BATCH_BYTES && self.moving.is_none() {
                 let Some(request) = self.pending.next(&mut dropped) else { break };
                 if request.special == Some(Special::Auth) {
                     append(out, &request.frame, xid::AUTH);
@@ -242,14 +278,18 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
             Link::Up { last_sent, last_heard } => (last_sent + self.ping_after()).min(last_heard + self.lost_after()),
             Link::Ended => return None,
         };
-        Some(self.closing.as_ref().map_or(next, |closing| closing.deadline.min(next)))
+        let closing = self.closing.as_ref().map(Closing::deadline);
+        let search = self.search.as_ref().map(Search::next_timeout);
+        [closing, search, self.moving].into_iter().flatten().min().map_or(Some(next), |other| Some(next.min(other)))
     }
 
     /// Does what is due: connects, pings, gives up on a silent server.
     pub(super) fn handle_timeout(&mut self, now: Time) {
-        if self.closing.as_ref().is_some_and(|closing| now >= closing.deadline) {
+        if self.closing.as_ref().is_some_and(|closing| now >= closing.deadline()) {
             return self.finish(State::Closed, false);
         }
+        self.leave_if_answered(now);
+        self.search_on(now);
         match self.link {
             Link::Waiting { until } if now >= until => self.connect_next(now),
             Link::Connecting { deadline } if now >= deadline => self.lose(now, "the connect timeout passed"),
@@ -275,12 +315,16 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
     /// The session as others may know it now.
     pub(super) fn snapshot(&self) -> Snapshot {
         let credentials = SessionCredentials { id: self.id, password: self.password, last_zxid: self.last_zxid };
-        let acknowledged = self.acknowledged.filter(|_| !self.is_ended());
+        let acknowledged = self.acknowledged.filter(|_| !self.state.is_final());
         Snapshot {
             credentials: (self.id != 0).then_some(credentials),
             timeout: self.timeout,
             last_zxid: self.last_zxid,
             valid_until: acknowledged.map(|sent_at| sent_at + self.timeout),
+            queued: self.pending.queued(),
+            outstanding: self.pending.outstanding(),
+            watched_paths: self.watches.paths(),
+            connections: self.connections,
         }
     }
 
@@ -308,25 +352,6 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
         }
     }
 
-    fn close(&mut self, now: Time, ticket: Option<T>) {
-        if self.is_ended() {
-            return self.complete(ticket, Ok(Bytes::new()));
-        }
-        if let Some(closing) = &mut self.closing {
-            closing.tickets.extend(ticket);
-            return;
-        }
-        self.closing = Some(Closing { deadline: now + self.timeout, tickets: ticket.into_iter().collect() });
-        if self.id == 0 {
-            // No server knows of a session.
-            return self.finish(State::Closed, true);
-        }
-        self.pending.enqueue(close_request());
-        if matches!(self.link, Link::Waiting { .. }) {
-            self.connect_next(now);
-        }
-    }
-
     fn is_up(&self) -> bool {
         matches!(self.link, Link::Up { .. })
     }
@@ -350,7 +375,7 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
     }
 
     fn show(&mut self, state: State) {
-        if self.state != state {
+        if self.state != state && !self.state.is_final() {
             tracing::info!(session = format_args!("0x{:x}", self.id), from = ?self.state, to = ?state, "session state");
             self.state = state;
             self.outputs.push_back(Output::State(state));
@@ -389,8 +414,4 @@ fn backoff(seed: u64, timeout: Duration) -> ExponentialBackoff {
         .with_jitter_seed(seed)
         .without_max_times()
         .build()
-}
-
-fn close_request<T, W>() -> Request<T, W> {
-    Request::new(OpCode::CloseSession, false, Some(Special::Close), &NoRecord)
 }

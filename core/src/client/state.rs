@@ -19,7 +19,7 @@ pub enum State {
     Connecting,
     /// Connected to a server that reads and writes.
     Connected,
-    /// Connected to a server without a quorum, which only reads ([`ClientBuilder::read_only`](super::ClientBuilder::read_only)).
+    /// Connected to a server without a quorum, which only reads ([`ClientBuilder::read_only`](super::ClientBuilder::allow_read_only)).
     ConnectedReadOnly,
     /// Was connected, and the connection is lost. The session, its ephemeral znodes and watches may still live.
     Suspended,

@@ -1,6 +1,7 @@
 //! The session's task: the only file with sockets and a clock. It carries bytes and time to the pure session, and does what that says.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 
@@ -12,15 +13,18 @@ use tokio::time::{Instant, Sleep};
 
 use super::call::Completion;
 use super::event::EventQueue;
-use super::handle::{Inbox, Shared, Status};
+use super::handle::{Inbox, Shared};
 use super::request::{Ticket, Time, Watcher};
-use super::session::{Config, Output, Session};
+use super::session::{Config, Output, Session, Snapshot};
+use super::status::Published;
 use crate::wire::HostPort;
 
 /// Bytes of a fresh read buffer; replies of a whole pipeline fit, so that they are handled at once.
 const READ_BYTES: usize = 64 * 1024;
 /// The buffer is renewed when less than this is free.
 const READ_BYTES_MIN: usize = 8 * 1024;
+/// Bytes of an answer to `isro`: `rw` and `ro` are those of interest, and a server without the word explains itself at length.
+const ANSWER_BYTES: u64 = 16;
 /// Messages taken from the handles at once, before the socket gets its turn.
 const COMMANDS_MAX: usize = 4096;
 
@@ -43,6 +47,7 @@ pub(super) async fn run(config: Config, shared: Arc<Shared>, mut commands: mpsc:
         tokio::select! {
             biased;
             moved = driver.link.progress(&driver.out, &mut driver.input) => driver.moved(moved),
+            writes = answer(&mut driver.asking) => driver.session.asked(driver.now(), writes),
             () = timer.as_mut() => driver.session.handle_timeout(driver.now()),
             command = commands.recv(), if has_handles => match command {
                 Some(command) => driver.session.handle(driver.now(), command),
@@ -67,7 +72,11 @@ struct Driver {
     link: Link,
     out: BytesMut,
     input: BytesMut,
-    published: Option<super::session::Snapshot>,
+    /// A host that is being asked whether it writes.
+    asking: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
+    /// The other end of the connection.
+    server: Option<SocketAddr>,
+    published: Option<(Option<SocketAddr>, Snapshot)>,
 }
 
 enum Link {
@@ -93,6 +102,8 @@ impl Driver {
             link: Link::Down,
             out: BytesMut::new(),
             input: BytesMut::new(),
+            asking: None,
+            server: None,
             published: None,
         }
     }
@@ -108,6 +119,7 @@ impl Driver {
             match output {
                 Output::Connect(host) => self.link = Link::Opening(Box::pin(open(host))),
                 Output::Disconnect => self.disconnect(),
+                Output::Ask(host) => self.asking = Some(Box::pin(writes(host))),
                 Output::State(state) => {
                     self.shared.state.send_replace(state);
                 }
@@ -119,15 +131,11 @@ impl Driver {
 
     fn publish(&mut self) {
         let snapshot = self.session.snapshot();
-        if self.published != Some(snapshot) {
-            self.published = Some(snapshot);
-            let status = Status {
-                credentials: snapshot.credentials,
-                timeout: snapshot.timeout,
-                last_zxid: snapshot.last_zxid,
-                valid_until: snapshot.valid_until.map(|time| (self.start + time).into_std()),
-            };
-            *self.shared.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
+        if self.published != Some((self.server, snapshot)) {
+            self.published = Some((self.server, snapshot));
+            let valid_until = snapshot.valid_until.map(|time| (self.start + time).into_std());
+            let published = Published { session: snapshot, server: self.server, valid_until };
+            *self.shared.published.lock().unwrap_or_else(PoisonError::into_inner) = published;
         }
     }
 
@@ -153,6 +161,7 @@ impl Driver {
         let now = self.now();
         match moved {
             Moved::Opened(stream) => {
+                self.server = stream.peer_addr().ok();
                 self.link = Link::Open(stream);
                 self.session.opened(now);
             }
@@ -172,6 +181,7 @@ impl Driver {
 
     fn disconnect(&mut self) {
         self.link = Link::Down;
+        self.server = None;
         self.out.clear();
         self.input.clear();
     }
@@ -213,4 +223,24 @@ async fn open(host: HostPort) -> io::Result<TcpStream> {
     // Requests are batched here already; waiting for more would only delay them.
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+/// The answer of the host that is being asked, which is then asked no more; it waits while none is.
+async fn answer(asking: &mut Option<Pin<Box<dyn Future<Output = bool> + Send>>>) -> bool {
+    let Some(question) = asking else { return std::future::pending().await };
+    let writes = question.await;
+    *asking = None;
+    writes
+}
+
+/// Asks a host by the four-letter word that needs no session. A host that cannot be asked does not write.
+async fn writes(host: HostPort) -> bool {
+    let ask = async {
+        let mut stream = open(host).await?;
+        stream.write_all(b"isro").await?;
+        let mut said = Vec::new();
+        stream.take(ANSWER_BYTES).read_to_end(&mut said).await?;
+        Ok::<_, io::Error>(said == b"rw")
+    };
+    ask.await.unwrap_or(false)
 }

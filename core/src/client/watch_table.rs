@@ -78,6 +78,11 @@ impl<W: Watcher> WatchTable<W> {
         WatchTable { nodes: BTreeMap::new(), recursive: 0 }
     }
 
+    /// How many paths are watched, or will be.
+    pub(super) fn paths(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// A request that will set this watch has been queued.
     pub(super) fn expect(&mut self, id: &WatchId) {
         let node = self.nodes.entry(Arc::clone(&id.path)).or_default();

@@ -58,6 +58,22 @@ impl Server {
         (connection, greeting)
     }
 
+    /// Accepts a client, and answers `isro` to whoever asks before it comes.
+    pub async fn accept_saying(&self, isro: &str) -> (Connection, ConnectRequest) {
+        loop {
+            let (mut stream, _) = tokio::time::timeout(PATIENCE, self.listener.accept()).await.unwrap().unwrap();
+            let mut first = [0; 4];
+            stream.read_exact(&mut first).await.unwrap();
+            if &first == b"isro" {
+                stream.write_all(isro.as_bytes()).await.unwrap();
+                continue;
+            }
+            let mut connection = Connection { stream, input: BytesMut::from(&first[..]) };
+            let greeting = ConnectRequest::from_bytes(&connection.frame().await.unwrap()).unwrap();
+            return (connection, greeting);
+        }
+    }
+
     /// A client and the server's end of its connection.
     pub async fn connect(&self) -> (Client, Connection) {
         let (client, (connection, _)) = tokio::join!(self.builder().connect(), self.serve());
@@ -99,12 +115,16 @@ impl Connection {
     }
 
     pub async fn grant(&mut self, timeout_ms: i32) {
+        self.grant_as(if timeout_ms > 0 { 7 } else { 0 }, timeout_ms, false).await;
+    }
+
+    pub async fn grant_as(&mut self, session_id: i64, timeout_ms: i32, read_only: bool) {
         let response = ConnectResponse {
             protocol_version: 0,
             timeout_ms,
-            session_id: if timeout_ms > 0 { 7 } else { 0 },
+            session_id,
             password: Some(Bytes::from_static(&[9; 16])),
-            read_only: Some(false),
+            read_only: Some(read_only),
         };
         self.stream.write_all(&frame::of(&response)).await.unwrap();
     }

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use crate::wire::frame;
 use crate::wire::proto::{ConnectRequest, ConnectResponse, PASSWORD_LENGTH};
 
-use super::{Closing, Link, Output, Session, Unanswered, backoff, close_request};
+use super::closing::close_request;
+use super::moving::Search;
+use super::{Link, Output, Session, Unanswered, backoff};
 use crate::client::State;
 use crate::client::error::Cause;
 use crate::client::event::EventKind;
@@ -54,6 +56,8 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
         }
         self.control.clear();
         self.unanswered = Unanswered::default();
+        self.search = None;
+        self.moving = None;
         if self.state.is_connected() {
             self.show(State::Suspended);
         }
@@ -65,11 +69,15 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
         self.link = Link::Waiting { until: now };
         self.fail_outstanding(&Cause::ConnectionLoss { may_have_applied: false });
         self.watches.disarm();
+        if self.closing.is_some() && !self.is_worth_closing() {
+            return self.finish(State::Closed, false);
+        }
         if self.attempts < self.hosts.len() {
             self.connect_next(now);
-        } else if self.closing.is_some() {
-            self.finish(State::Closed, false);
         } else {
+            if self.closing.is_some() {
+                self.close_behind_their_backs();
+            }
             self.attempts = 0;
             let delay = self.backoff.next().unwrap_or(CONNECT_TIMEOUT_MAX);
             self.link = Link::Waiting { until: now + delay };
@@ -79,12 +87,17 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
     /// Turns to the next host.
     pub(super) fn connect_next(&mut self, now: Time) {
         self.attempts += 1;
-        let host = self.hosts.advance();
+        let host = self.preferred.take().unwrap_or_else(|| self.hosts.advance());
+        self.host = Some(host.clone());
         tracing::debug!(session = format_args!("0x{:x}", self.id), %host, attempt = self.attempts, "connecting");
-        let hosts = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
-        let patience = (self.timeout / hosts).clamp(CONNECT_TIMEOUT_MIN, CONNECT_TIMEOUT_MAX);
-        self.link = Link::Connecting { deadline: now + patience };
+        self.link = Link::Connecting { deadline: now + self.patience() };
         self.outputs.push_back(Output::Connect(host));
+    }
+
+    /// How long one host may take to open a connection and to answer.
+    pub(super) fn patience(&self) -> Duration {
+        let hosts = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
+        (self.timeout / hosts).clamp(CONNECT_TIMEOUT_MIN, CONNECT_TIMEOUT_MAX)
     }
 
     /// The server has answered the handshake.
@@ -108,6 +121,8 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
         }
         self.acknowledged = Some(sent_at);
         self.link = Link::Up { last_sent: now, last_heard: now };
+        self.connections += 1;
+        self.search = (read_only && self.closing.is_none()).then(|| Search::begin(now));
         self.show(if read_only { State::ConnectedReadOnly } else { State::Connected });
         self.restore(now);
         if again {
@@ -138,36 +153,8 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
         }
     }
 
-    /// Enters a final state: answers every call, tells every watch, closes the connection. `told` says whether no server has to find out by
-    /// itself, which is what those who wait for a close want to know.
-    pub(super) fn finish(&mut self, state: State, told: bool) {
-        self.show(state);
-        self.link = Link::Ended;
-        self.control.clear();
-        self.outputs.push_back(Output::Disconnect);
-        let Closing { tickets, .. } =
-            self.closing.take().unwrap_or(Closing { deadline: Time::ZERO, tickets: Vec::new() });
-        let cause = Cause::of_final(state);
-        self.fail_outstanding(&cause);
-        for request in self.pending.drain_queued() {
-            self.complete(request.ticket, Err(cause.clone()));
-        }
-        let auths = std::mem::take(&mut self.auths);
-        for auth in auths {
-            self.complete(auth.ticket, Err(cause.clone()));
-        }
-        let kind = EventKind::of_final(state);
-        for (path, watcher) in self.watches.drain() {
-            self.tell(watcher, kind, &path);
-        }
-        for ticket in tickets {
-            let answer = if told { Ok(Bytes::new()) } else { Err(Cause::ConnectionLoss { may_have_applied: false }) };
-            self.complete(Some(ticket), answer);
-        }
-    }
-
     /// Answers every request whose reply will not come. What became of a write is unknown, whatever the cause.
-    fn fail_outstanding(&mut self, reads: &Cause) {
+    pub(super) fn fail_outstanding(&mut self, reads: &Cause) {
         for lost in self.pending.lose() {
             if let Some(watch) = lost.watch {
                 // Not up: there is nothing to remove from a server.

@@ -33,6 +33,7 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
                 }
                 Err(error) => self.lose(now, &error.to_string()),
             }
+            self.leave_if_answered(now);
         }
     }
 

@@ -143,6 +143,7 @@ impl Harness {
             match output {
                 Output::Connect(host) => self.log.push(format!("connect {}", host.port)),
                 Output::Disconnect => self.log.push("disconnect".into()),
+                Output::Ask(host) => self.log.push(format!("ask {}", host.port)),
                 Output::State(state) => self.log.push(format!("{state:?}")),
                 Output::Complete(ticket, answer) => ticket.complete(answer),
                 Output::Tell(watcher, event) => watcher.tell(event),
