@@ -12,7 +12,8 @@ use bytes::Bytes;
 use menagerie_core::client::{Client, EventKind, State, Version};
 use menagerie_core::jute::Decode;
 use menagerie_core::wire::proto::{
-    Create2Response, CreateRequest, GetChildrenResponse, PathRequest, SetWatches, StatResponse, WatchesRequest,
+    Create2Response, CreateRequest, GetChildrenResponse, GetEphemeralsRequest, GetEphemeralsResponse, PathOnly,
+    PathRequest, SetWatches, StatResponse, WatchesRequest,
 };
 use menagerie_core::wire::{AddWatchMode, CreateMode, OpCode, Stat, Zxid};
 
@@ -185,6 +186,31 @@ async fn a_persistent_watch_streams_events_and_its_gaps() {
 }
 
 #[tokio::test]
+async fn a_reader_that_falls_behind_is_told_that_it_has_missed_something() {
+    let server = Server::start().await;
+    let (client, mut connection) = server.connect().await;
+    let call = client.chroot("/app").unwrap().watch("/a", AddWatchMode::PersistentRecursive);
+    let request = connection.expect(OpCode::AddWatch).await;
+    connection.answer(&request, 5, &0_i32).await;
+    let mut watch = call.await.unwrap();
+    for n in 0..4100 {
+        connection.notify(1, &format!("/app/a/{n}")).await;
+    }
+    // Its answer comes behind all of them.
+    let sync = client.sync("/");
+    let request = connection.expect(OpCode::Sync).await;
+    connection.answer(&request, 5, &PathOnly { path: "/".into() }).await;
+    sync.await.unwrap();
+    let event = watch.next().await.unwrap();
+    assert_eq!((event.kind, event.path.as_str()), (EventKind::Resynced, "/a"));
+    // The event that found the queue full is among those that it stands for.
+    for n in 4097..4100 {
+        let event = watch.next().await.unwrap();
+        assert_eq!((event.kind, event.path), (EventKind::NodeCreated, format!("/a/{n}")));
+    }
+}
+
+#[tokio::test]
 async fn the_last_clone_dropped_closes_the_session() {
     let server = Server::start().await;
     let (client, mut connection) = server.connect().await;
@@ -301,4 +327,22 @@ fn a_runtime_that_ends_leaves_no_call_waiting() {
     assert!(error.is_connection_loss() && error.may_have_applied(), "{error}");
     assert_eq!(client.state(), State::Closed);
     connection.input.clear();
+}
+
+/// The prefix of a chroot `/app` is that of `/apple` too: a client was told of ephemeral znodes outside of its part of the tree.
+#[tokio::test]
+async fn ephemerals_outside_of_the_chroot_are_not_told() {
+    let server = Server::start().await;
+    let (client, mut connection) = server.connect().await;
+    let app = client.chroot("/app").unwrap();
+    for (prefix, asked, told) in [("/", "/app", vec!["/a", "/"]), ("/a", "/app/a", vec!["/a"])] {
+        let call = app.get_ephemerals(prefix);
+        let request = connection.expect(OpCode::GetEphemerals).await;
+        assert_eq!(GetEphemeralsRequest::from_bytes(&request.record).unwrap().prefix.as_deref(), Some(asked));
+        let ephemerals = ["/app/a", "/apple/b", "/app"].map(str::to_owned);
+        let ephemerals = ephemerals.into_iter().filter(|path| path.starts_with(asked)).collect();
+        connection.answer(&request, 1, &GetEphemeralsResponse { ephemerals }).await;
+        assert_eq!(call.await.unwrap(), told);
+    }
+    assert!(app.get_ephemerals("a").await.is_err(), "it would be a part of a name");
 }

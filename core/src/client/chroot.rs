@@ -40,11 +40,18 @@ impl Chroot {
 
     /// The application's name of a path on the wire. A path outside of this part stays as it is.
     pub(super) fn inward(&self, path: String) -> String {
-        let Some(prefix) = &self.prefix else { return path };
-        match path.strip_prefix(&**prefix) {
-            Some("") => "/".to_owned(),
-            Some(rest) if rest.starts_with('/') => rest.to_owned(),
+        match self.inside(&path) {
+            Some(inside) if inside.len() < path.len() => inside.to_owned(),
             _ => path,
+        }
+    }
+
+    /// The application's name of a path on the wire; `None` for a path outside of this part.
+    pub(super) fn inside<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let Some(prefix) = &self.prefix else { return Some(path) };
+        match path.strip_prefix(&**prefix)? {
+            "" => Some("/"),
+            rest => Some(rest).filter(|rest| rest.starts_with('/')),
         }
     }
 }
@@ -62,6 +69,8 @@ mod tests {
         assert_eq!(app.inward("/app/a".into()), "/a");
         assert_eq!(app.inward("/app".into()), "/");
         assert_eq!(app.inward("/apple".into()), "/apple");
+        assert_eq!((app.inside("/app/a"), app.inside("/app"), app.inside("/apple")), (Some("/a"), Some("/"), None));
+        assert_eq!(Chroot::root().inside("/a"), Some("/a"));
         assert_eq!(app.below("/x").unwrap().outward("/y"), "/app/x/y");
         assert_eq!(app.below("/").unwrap(), app);
     }

@@ -31,7 +31,7 @@ pub(super) enum Cause {
     /// A server said so.
     Code { code: ErrorCode, write: bool },
     /// One operation of a multi failed, and with it all of them.
-    Multi { index: usize, code: ErrorCode },
+    Multi { index: usize, code: ErrorCode, codes: Arc<[ErrorCode]> },
     /// The connection was lost before the reply.
     ConnectionLoss { may_have_applied: bool },
     /// A server said that the session has expired.
@@ -44,6 +44,8 @@ pub(super) enum Cause {
     Timeout,
     /// A server's reply could not be read.
     Reply { error: DecodeError, write: bool },
+    /// The text in a server's reply could not be read.
+    Text { expected: Box<str>, write: bool },
     /// The call's arguments are not what it accepts; nothing was sent.
     Invalid(Box<str>),
 }
@@ -87,7 +89,7 @@ impl Error {
             Cause::SessionExpired => Some(ErrorCode::SessionExpired),
             Cause::AuthFailed => Some(ErrorCode::AuthFailed),
             Cause::Timeout => Some(ErrorCode::OperationTimeout),
-            Cause::Reply { .. } => Some(ErrorCode::MarshallingError),
+            Cause::Reply { .. } | Cause::Text { .. } => Some(ErrorCode::MarshallingError),
             Cause::Invalid(_) => Some(ErrorCode::BadArguments),
             Cause::Closed => None,
         }
@@ -153,7 +155,7 @@ impl Error {
     pub fn may_have_applied(&self) -> bool {
         match &self.inner.cause {
             Cause::ConnectionLoss { may_have_applied } => *may_have_applied,
-            Cause::Reply { write, .. } => *write,
+            Cause::Reply { write, .. } | Cause::Text { write, .. } => *write,
             Cause::Code { code, write } => {
                 *write
                     && matches!(
@@ -180,7 +182,16 @@ impl Error {
     /// For a failed multi, the index of the operation that failed (from 0) and why. None of the operations was applied.
     pub fn multi_failure(&self) -> Option<(usize, ErrorCode)> {
         match self.inner.cause {
-            Cause::Multi { index, code } => Some((index, code)),
+            Cause::Multi { index, code, .. } => Some((index, code)),
+            _ => None,
+        }
+    }
+
+    /// For a failed multi, what became of each operation, in their order: [`ErrorCode::Ok`] for those before the one that failed, which were
+    /// taken back, its own code for that one, and [`ErrorCode::RuntimeInconsistency`] for those after it, which were not tried.
+    pub fn multi_codes(&self) -> Option<&[ErrorCode]> {
+        match &self.inner.cause {
+            Cause::Multi { codes, .. } => Some(codes),
             _ => None,
         }
     }
@@ -202,7 +213,7 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Cause::Code { code, .. } => write!(f, "{code}"),
-            Cause::Multi { index, code } => write!(f, "operation {index} failed with {code}, none was applied"),
+            Cause::Multi { index, code, .. } => write!(f, "operation {index} failed with {code}, none was applied"),
             Cause::ConnectionLoss { may_have_applied: true } => {
                 write!(f, "connection lost before the reply; the write may have been applied")
             }
@@ -212,6 +223,7 @@ impl fmt::Display for Cause {
             Cause::AuthFailed => write!(f, "the credentials were refused"),
             Cause::Timeout => write!(f, "no session within the connect timeout"),
             Cause::Reply { error, .. } => write!(f, "unreadable reply: {error}"),
+            Cause::Text { expected, .. } => write!(f, "unreadable reply, expected {expected}"),
             Cause::Invalid(what) => write!(f, "{what}"),
         }
     }
@@ -244,9 +256,11 @@ mod tests {
 
     #[test]
     fn a_failed_multi_answers_as_its_failed_operation() {
-        let error = Error::new(Cause::Multi { index: 2, code: ErrorCode::BadVersion });
+        let codes = [ErrorCode::Ok, ErrorCode::BadVersion];
+        let error = Error::new(Cause::Multi { index: 1, code: ErrorCode::BadVersion, codes: codes.into() });
         assert!(error.is_bad_version());
-        assert_eq!(error.multi_failure(), Some((2, ErrorCode::BadVersion)));
+        assert_eq!(error.multi_failure(), Some((1, ErrorCode::BadVersion)));
+        assert_eq!(error.multi_codes(), Some(&codes[..]));
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Multi {
     }
 
     /// Queues the transaction. Its outcomes stand in the order of the operations. When one fails, none is applied, and
-    /// [`Error::multi_failure`] says which and why. A transaction without operations succeeds.
+    /// [`Error::multi_failure`] says which and why, [`Error::multi_codes`] what became of each. A transaction without operations succeeds.
     pub fn commit(self) -> Call<Vec<MultiOutcome>> {
         match self.operations {
             Ok(ops) => self.client.write(OpCode::Multi, "", MultiRequest { ops }, outcomes),
@@ -167,15 +167,18 @@ fn add(client: &Client, so_far: Operations, path: &str, operation: impl FnOnce(S
 fn outcomes(meta: &mut Meta, answer: Answer) -> Result<Vec<MultiOutcome>, Error> {
     let results = meta.decode::<MultiResponse>(answer)?.results;
     // Every result of a failed multi is an error; the culprit is the one that is neither "not reached" nor "was fine".
-    let culprit = results.iter().enumerate().find_map(|(index, result)| match result {
-        MultiResult::Error { err } => match ErrorCode::from_i32(*err) {
-            ErrorCode::Ok | ErrorCode::RuntimeInconsistency => None,
-            code => Some((index, code)),
-        },
-        _ => None,
-    });
-    if let Some((index, code)) = culprit {
-        return Err(meta.error(Cause::Multi { index, code }));
+    let code = |result: &MultiResult| match result {
+        MultiResult::Error { err } => ErrorCode::from_i32(*err),
+        _ => ErrorCode::Ok,
+    };
+    let culprit = results
+        .iter()
+        .map(code)
+        .enumerate()
+        .find(|(_, code)| !matches!(code, ErrorCode::Ok | ErrorCode::RuntimeInconsistency));
+    if let Some((index, culprit)) = culprit {
+        let codes = results.iter().map(code).collect();
+        return Err(meta.error(Cause::Multi { index, code: culprit, codes }));
     }
     results
         .into_iter()
@@ -226,6 +229,8 @@ mod tests {
         let errors = [0, -103, -2].map(|err| MultiResult::Error { err }).to_vec();
         let error = outcomes(&mut meta(), Ok(reply(errors))).unwrap_err();
         assert_eq!(error.multi_failure(), Some((1, ErrorCode::BadVersion)));
+        let codes = [ErrorCode::Ok, ErrorCode::BadVersion, ErrorCode::RuntimeInconsistency];
+        assert_eq!(error.multi_codes(), Some(&codes[..]));
         assert!(!error.may_have_applied());
     }
 

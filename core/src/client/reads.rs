@@ -11,9 +11,10 @@ use crate::wire::proto::{
 use crate::wire::{Acl, OpCode, Stat};
 
 use super::call::{Call, Finish, missing_is_none};
+use super::error::Cause;
 use super::handle::Outgoing;
 use super::request::{NoRecord, WatchKind};
-use super::{Client, OneshotWatch};
+use super::{Client, Error, OneshotWatch};
 
 /// Data up to this length are copied out of the read buffer, so that a small value kept for long does not keep a large buffer.
 const COPY_LIMIT: usize = 16 * 1024;
@@ -64,12 +65,17 @@ impl Client {
         })
     }
 
-    /// The paths of this session's ephemeral znodes that start with `prefix`; `/` for all. Servers since 3.6.
+    /// The paths of this session's ephemeral znodes that start with `prefix`, letter by letter; `/` for all. `prefix` begins with `/`; with
+    /// another `/` at its end it is a whole path's. Those outside of this client's chroot are not told. Servers since 3.6.
     pub fn get_ephemerals(&self, prefix: &str) -> Call<Vec<String>> {
+        if !prefix.starts_with('/') {
+            let error = Cause::Invalid("a prefix of paths begins with /".into());
+            return Call::failed(Error::of_call(error, OpCode::GetEphemerals, prefix));
+        }
         let record = GetEphemeralsRequest { prefix: Some(self.chroot.outward(prefix).into_owned()) };
         self.read(OpCode::GetEphemerals, prefix, record, |meta, answer| {
             let response = meta.decode::<GetEphemeralsResponse>(answer)?;
-            Ok(response.ephemerals.into_iter().map(|path| meta.chroot.inward(path)).collect())
+            Ok(response.ephemerals.iter().filter_map(|path| meta.chroot.inside(path)).map(str::to_owned).collect())
         })
     }
 

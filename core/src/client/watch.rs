@@ -21,18 +21,23 @@ pub(super) struct Registration {
 
 impl Registration {
     fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<WatchedEvent>> {
-        self.queue
-            .poll_next(context)
-            .map(|event| event.map(|event| WatchedEvent { path: self.chroot.inward(event.path), ..event }))
+        self.queue.poll_next(context).map(|event| {
+            event.map(|event| match event.kind {
+                // The queue, when it is full, does not know what it is a queue of.
+                EventKind::Resynced => WatchedEvent { path: self.path(), ..event },
+                _ => WatchedEvent { path: self.chroot.inward(event.path), ..event },
+            })
+        })
+    }
+
+    /// The watched path, as the application named it.
+    fn path(&self) -> String {
+        self.chroot.inward(self.id.path.to_string())
     }
 
     /// What a watch says whose session ended while nobody was looking.
     fn ended(&self) -> WatchedEvent {
-        WatchedEvent {
-            kind: EventKind::Closed,
-            path: self.chroot.inward(self.id.path.to_string()),
-            state: State::Closed,
-        }
+        WatchedEvent { kind: EventKind::Closed, path: self.path(), state: State::Closed }
     }
 }
 
@@ -77,7 +82,8 @@ impl OneshotWatch {
 /// dropped. It is a stream of events that ends after the session does.
 ///
 /// After every reconnect it yields [`EventKind::Resynced`]: servers do not report what persistent watches missed, so look again.
-/// The same event stands for events dropped when more than a few thousand wait to be read.
+/// The same event stands for those that were dropped because nobody read them: when 4096 wait, all of them are, and those that come after
+/// it wait again. So a reader may be slow, costs bounded memory, and knows when it has missed something.
 #[derive(Debug)]
 #[must_use = "a watch that is dropped is removed"]
 pub struct PersistentWatch {

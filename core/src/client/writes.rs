@@ -73,8 +73,8 @@ impl Client {
         }
     }
 
-    /// Changes the ensemble's members and returns the new configuration and its znode's Stat (protocol §4.4). Either `joining` and `leaving`, or
-    /// `new_members`; `config_version` −1 accepts any present one.
+    /// [`Client::reconfigure`] as text, in the form of `zoo.cfg` with commas between the servers: either `joining` and `leaving`, or
+    /// `new_members`; `config_version` −1 accepts any present one. Returns the new configuration's text and its znode's Stat.
     pub fn reconfig(
         &self,
         joining: Option<&str>,
