@@ -27,6 +27,9 @@ pub mod embedded;
 #[cfg(feature = "server")]
 pub mod server;
 
+#[cfg(all(feature = "replica", feature = "cli"))]
+pub mod offline;
+
 #[cfg(feature = "cli")]
 pub mod bench;
 #[cfg(feature = "cli")]

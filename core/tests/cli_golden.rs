@@ -2,8 +2,11 @@
 //!
 //! Each file of `tests/cmd` is a transcript: `$ menagerie …` runs the program, `< …` lines are its standard input, and what follows is
 //! what it prints, as a terminal would show it, and `? code` unless it exits with 0. `MENAGERIE_UPDATE=1` writes the
-//! transcripts anew. Transcripts named `session_…` get a server of their own, and `$SERVER` in them is its address.
+//! transcripts anew. Transcripts named `session_…` get a server of their own, and `$SERVER` in them is its address. Those named
+//! `offline_…` get a directory of their own with logs and snapshots of the reference server, whole and damaged: `$FILES`.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+
+mod offline_files;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -24,11 +27,15 @@ async fn transcripts_are_true() {
     assert!(!files.is_empty());
     let mut stale = Vec::new();
     for file in files {
-        let is_session = file.file_name().unwrap().to_string_lossy().starts_with("session_");
+        let name = file.file_name().unwrap().to_string_lossy();
+        let is_session = name.starts_with("session_");
+        let files = name.starts_with("offline_").then(offline_files::prepare);
         let server = if is_session { Some(Server::start().await.unwrap()) } else { None };
         let address = server.as_ref().map_or_else(|| NOBODY.to_owned(), Server::connect_string);
+        let mut variables = vec![("$SERVER", address)];
+        variables.extend(files.as_ref().map(|files| ("$FILES", files.path().display().to_string())));
         let expected = fs::read_to_string(&file).unwrap();
-        let actual = replay(&expected, &address);
+        let actual = replay(&expected, &variables);
         if std::env::var_os("MENAGERIE_UPDATE").is_some() {
             fs::write(&file, &actual).unwrap();
         } else if actual != expected {
@@ -42,7 +49,7 @@ async fn transcripts_are_true() {
 }
 
 /// Runs a transcript's commands and writes it as it should be.
-fn replay(transcript: &str, address: &str) -> String {
+fn replay(transcript: &str, variables: &[(&str, String)]) -> String {
     let mut actual = String::new();
     let mut lines = transcript.lines().peekable();
     while let Some(line) = lines.next() {
@@ -56,8 +63,10 @@ fn replay(transcript: &str, address: &str) -> String {
         }
         writeln!(actual, "{line}").unwrap();
         input.lines().for_each(|line| writeln!(actual, "< {line}").unwrap());
-        let words: Vec<_> = command.split_whitespace().map(|word| word.replace("$SERVER", address)).collect();
-        actual.push_str(&run(&words, &input).replace(address, "$SERVER"));
+        let filled = variables.iter().fold(command.to_owned(), |line, (name, value)| line.replace(name, value));
+        let words: Vec<_> = filled.split_whitespace().map(str::to_owned).collect();
+        let said = run(&words, &input);
+        actual.push_str(&variables.iter().fold(said, |text, (name, value)| text.replace(value, name)));
         actual.push('\n');
     }
     actual

@@ -116,3 +116,26 @@ async fn a_standalone_servers_sessions_are_of_server_one() {
     client.close().await.unwrap();
     server.stop().await;
 }
+
+/// Two servers that write one log would destroy it. The port did not keep them apart: another one may be configured.
+#[tokio::test]
+async fn a_second_server_on_a_directory_does_not_start_and_says_why() {
+    let directory = tempfile::tempdir().unwrap();
+    let (server, client) = start(config(directory.path())).await;
+    client.create("/mine", "1", CreateMode::Persistent).await.unwrap();
+    let error = Server::start(config(directory.path())).await.unwrap_err();
+    assert!(matches!(error, ServerError::Storage(_)) && error.exit_code() == 3, "{error}");
+    assert!(error.to_string().contains("in use by another server"), "{error}");
+    // One that shares only its log's directory does not either.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let shared = ServerConfig { data_dir: elsewhere.path().to_owned(), ..config(directory.path()) };
+    assert!(Server::start(shared).await.unwrap_err().to_string().contains("in use by another server"));
+
+    client.set_data("/mine", "2", Version::Any).await.unwrap();
+    client.close().await.unwrap();
+    server.stop().await;
+    let (server, client) = start(config(directory.path())).await;
+    assert_eq!(client.get_data("/mine").await.unwrap().0.as_ref(), b"2");
+    client.close().await.unwrap();
+    server.stop().await;
+}

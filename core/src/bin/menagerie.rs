@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use menagerie_core::server::{self, ServerConfig};
-use menagerie_core::{bench, cli};
+use menagerie_core::{bench, cli, offline};
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
@@ -40,9 +40,22 @@ enum Command {
     Cli(cli::Options),
     /// Measure how fast a server is
     Bench(bench::Options),
+    /// Look at transaction logs, check and mend them, without a server
+    #[command(subcommand)]
+    Log(offline::LogCommand),
+    /// Look at snapshots, check and compare them, without a server
+    #[command(subcommand)]
+    Snapshot(offline::SnapshotCommand),
 }
 
-const ABOUT: &str = "A coordination service that speaks the ZooKeeper protocol, its shell, and its benchmark";
+/// The commands that need a runtime.
+enum Online {
+    Server(Vec<String>),
+    Cli(cli::Options),
+    Bench(bench::Options),
+}
+
+const ABOUT: &str = "A coordination service that speaks the ZooKeeper protocol, its shell, and its tools";
 
 const AFTER_HELP: &str = "\
 `menagerie help server` and so on tell more. MENAGERIE_LOG filters the log, such as `debug` or `menagerie_core::server=trace`.";
@@ -58,6 +71,14 @@ SIGTERM and SIGINT stop it cleanly.";
 fn main() -> ExitCode {
     let cli = Cli::parse_from(cli::accept_single_dashes(std::env::args_os()));
     set_up_log(cli.log_format, matches!(cli.command, Command::Server { .. }));
+    let command = match cli.command {
+        // These read files and wait for nobody.
+        Command::Log(command) => return offline::run_log(&command).into(),
+        Command::Snapshot(command) => return offline::run_snapshot(&command).into(),
+        Command::Server { args } => Online::Server(args),
+        Command::Cli(options) => Online::Cli(options),
+        Command::Bench(options) => Online::Bench(options),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -66,10 +87,10 @@ fn main() -> ExitCode {
         }
     };
     let code = runtime.block_on(async {
-        match cli.command {
-            Command::Server { args } => serve(&args).await,
-            Command::Cli(options) => cli::run(options).await,
-            Command::Bench(options) => bench::run(options).await,
+        match command {
+            Online::Server(args) => serve(&args).await,
+            Online::Cli(options) => cli::run(options).await,
+            Online::Bench(options) => bench::run(options).await,
         }
     });
     // A thread may still wait for a line of standard input, and nothing waits for it.

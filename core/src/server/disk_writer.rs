@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use super::event_loop::{Event, LogBatch};
 use super::snapshotter::Snapshotter;
-use crate::storage::{Disk, Error, RealDisk, SnapshotDue, SnapshotTrigger, TxnLog};
+use crate::storage::{DirLock, Disk, Error, RealDisk, SnapshotDue, SnapshotTrigger, TxnLog};
 
 /// What the disk thread works with.
 pub(super) struct DiskWriter {
     pub(super) log: TxnLog,
+    /// No other server writes here while this one may.
+    pub(super) _locks: Vec<DirLock>,
     pub(super) trigger: SnapshotTrigger,
     pub(super) snapshotter: Arc<Snapshotter>,
     /// A slower sync is reported.

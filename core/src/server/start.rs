@@ -20,7 +20,7 @@ use super::stats::Stats;
 use super::{Context, Server, ServerConfig, ServerError, event_loop, listener};
 use crate::auth::AuthConfig;
 use crate::replica::{self, Replica, Shared};
-use crate::storage::{self, LogOptions, RecoverOptions, SnapshotDue, SnapshotPolicy, SnapshotTrigger, TxnLog};
+use crate::storage::{self, DirLock, LogOptions, RecoverOptions, SnapshotDue, SnapshotPolicy, SnapshotTrigger, TxnLog};
 use crate::tree::DataTree;
 use crate::wire::OpCode;
 use crate::wire::txn::{Txn, TxnHeader};
@@ -65,6 +65,8 @@ struct Recovered {
     /// Transactions since the snapshot: they count towards the next one.
     txns_replayed: u64,
     needs_snapshot: bool,
+    /// The directories are this server's alone.
+    locks: Vec<DirLock>,
 }
 
 fn recover(config: &ServerConfig) -> Result<(Recovered, TxnLog), ServerError> {
@@ -72,6 +74,10 @@ fn recover(config: &ServerConfig) -> Result<(Recovered, TxnLog), ServerError> {
     for directory in [&snapshot_dir, &log_dir] {
         let created = disk().create_dir_all(directory);
         created.map_err(|source| storage::Error::Io { action: "create", path: directory.clone(), source })?;
+    }
+    let mut locks = vec![storage::lock(disk().as_ref(), &snapshot_dir)?];
+    if log_dir != snapshot_dir {
+        locks.push(storage::lock(disk().as_ref(), &log_dir)?);
     }
     let max_entry_bytes = max_txn_bytes(config);
     let options = RecoverOptions { trust_empty: config.snapshot_trust_empty, max_entry_bytes, seed: fastrand::u64(..) };
@@ -108,7 +114,7 @@ fn recover(config: &ServerConfig) -> Result<(Recovered, TxnLog), ServerError> {
     };
     let log = TxnLog::open(disk(), log_dir, options);
     let txns_replayed = recovered.report.txns_replayed;
-    Ok((Recovered { tree, sessions: recovered.sessions, txns_replayed, needs_snapshot }, log))
+    Ok((Recovered { tree, sessions: recovered.sessions, txns_replayed, needs_snapshot, locks }, log))
 }
 
 fn assemble(
@@ -158,6 +164,7 @@ fn assemble(
     }
     let writer = DiskWriter {
         log,
+        _locks: recovered.locks,
         trigger,
         snapshotter: Arc::clone(&snapshotter),
         slow: Duration::from_millis(context.config.fsync_warning_threshold_ms.into()),

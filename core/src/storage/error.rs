@@ -68,6 +68,12 @@ pub enum Error {
         /// Where it belongs.
         what: &'static str,
     },
+    /// Another server works in the directory.
+    #[error("{} is in use by another server; stop that one first, or give this one a dataDir of its own", dir.display())]
+    InUse {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// An entry too long to be read back.
     #[error("the transaction {zxid} is {length} bytes long, more than the limit of {limit}")]
     EntryTooLong {

@@ -17,6 +17,19 @@ pub struct SnapshotFile {
     pub compression: Option<String>,
 }
 
+impl SnapshotFile {
+    /// The snapshot that the file name of `path` says it is; `None` when it says nothing of the kind.
+    pub fn of_path(path: &Path) -> Option<Self> {
+        let rest = path.file_name()?.to_str()?.strip_prefix("snapshot.")?;
+        let (zxid, compression) = match rest.split_once('.') {
+            None => (rest, None),
+            Some((zxid, suffix @ ("gz" | "snappy"))) => (zxid, Some(suffix.to_owned())),
+            Some(_) => return None,
+        };
+        Some(SnapshotFile { zxid: hex(zxid)?, path: path.to_owned(), compression })
+    }
+}
+
 /// The logs of a directory by the zxid of their first transaction, ascending. A missing directory holds none.
 pub fn log_files(disk: &dyn Disk, dir: &Path) -> Result<Vec<(Zxid, PathBuf)>, Error> {
     let mut files: Vec<_> =
@@ -27,18 +40,8 @@ pub fn log_files(disk: &dyn Disk, dir: &Path) -> Result<Vec<(Zxid, PathBuf)>, Er
 
 /// The snapshots of a directory by zxid, ascending, readable or not. A missing directory holds none.
 pub fn snapshot_files(disk: &dyn Disk, dir: &Path) -> Result<Vec<SnapshotFile>, Error> {
-    let mut files: Vec<_> = names(disk, dir)?
-        .iter()
-        .filter_map(|name| {
-            let rest = name.strip_prefix("snapshot.")?;
-            let (zxid, compression) = match rest.split_once('.') {
-                None => (rest, None),
-                Some((zxid, suffix @ ("gz" | "snappy"))) => (zxid, Some(suffix.to_owned())),
-                Some(_) => return None,
-            };
-            Some(SnapshotFile { zxid: hex(zxid)?, path: dir.join(name), compression })
-        })
-        .collect();
+    let mut files: Vec<_> =
+        names(disk, dir)?.iter().filter_map(|name| SnapshotFile::of_path(&dir.join(name))).collect();
     files.sort_by_key(|file| file.zxid);
     Ok(files)
 }

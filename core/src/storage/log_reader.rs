@@ -96,6 +96,14 @@ enum Failure {
     Io(io::Error),
 }
 
+/// A record whose bytes are a transaction, by its length, its end and its place in the order.
+struct Record {
+    zxid: Zxid,
+    bytes: Bytes,
+    /// Whether the checksum is that of the bytes.
+    is_sound: bool,
+}
+
 impl LogReader {
     /// Opens a file; `max_entry` is the longest entry it may hold, in bytes.
     ///
@@ -123,27 +131,35 @@ impl LogReader {
     /// # Errors
     /// [`Error::Corrupt`] for anything but a torn tail, [`Error::Io`].
     pub fn next_entry(&mut self) -> Result<Option<LogEntry>, Error> {
-        if self.end.is_some() {
-            return Ok(None);
-        }
-        if self.offset >= self.file_len {
+        let entry = self.next_judged(|record| (!record.is_sound).then_some("the checksum is wrong"))?;
+        Ok(entry.map(|(entry, _)| entry))
+    }
+
+    /// As [`LogReader::next_entry`], for a file that is to be mended: also gives a transaction whose checksum is wrong, if
+    /// it can be read, and says so by `false`. Nobody knows whether it says what was written.
+    ///
+    /// # Errors
+    /// As [`LogReader::next_entry`].
+    pub fn next_unchecked(&mut self) -> Result<Option<(LogEntry, bool)>, Error> {
+        self.next_judged(|record| {
+            let is_lost = !record.is_sound && TxnRecord::from_bytes(&record.bytes).is_err();
+            is_lost.then_some("the checksum is wrong, and the bytes are no transaction")
+        })
+    }
+
+    /// After [`Error::Corrupt`]: goes on at the next whole record, and returns where that is; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn skip_damage(&mut self) -> Result<Option<u64>, Error> {
+        let Rest::RecordAt(next) = self.search(self.offset + 1)? else {
             self.end = Some(LogEnd::Clean);
             return Ok(None);
-        }
-        match self.read_record() {
-            Ok((zxid, bytes)) => {
-                let offset = self.offset;
-                self.offset += (RECORD_HEAD + bytes.len() + 1) as u64;
-                self.last = zxid;
-                let path = self.path.clone();
-                Ok(Some(LogEntry { zxid, bytes, offset, path }))
-            }
-            Err(Failure::Io(source)) => Err(Error::io("read", &self.path)(source)),
-            Err(Failure::Bad(bad)) => {
-                self.end = Some(self.judge(bad)?);
-                Ok(None)
-            }
-        }
+        };
+        let input = self.disk.read_from(&self.path, next).map_err(Error::io("open", &self.path))?;
+        self.input = BufReader::with_capacity(READ_AHEAD, input);
+        self.offset = next;
+        Ok(Some(next))
     }
 
     /// How the file ended, once it has.
@@ -159,6 +175,38 @@ impl LogReader {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The next record that `refuse` finds nothing wrong with, and whether its checksum is right.
+    fn next_judged(
+        &mut self,
+        refuse: impl FnOnce(&Record) -> Option<&'static str>,
+    ) -> Result<Option<(LogEntry, bool)>, Error> {
+        if self.end.is_some() {
+            return Ok(None);
+        }
+        if self.offset >= self.file_len {
+            self.end = Some(LogEnd::Clean);
+            return Ok(None);
+        }
+        let bad = match self.read_record() {
+            Ok(record) => match refuse(&record) {
+                None => return Ok(Some(self.accept(record))),
+                Some(what) => Bad::Cut(what),
+            },
+            Err(Failure::Io(source)) => return Err(Error::io("read", &self.path)(source)),
+            Err(Failure::Bad(bad)) => bad,
+        };
+        self.end = Some(self.judge(bad)?);
+        Ok(None)
+    }
+
+    fn accept(&mut self, record: Record) -> (LogEntry, bool) {
+        let Record { zxid, bytes, is_sound } = record;
+        let offset = self.offset;
+        self.offset += (RECORD_HEAD + bytes.len() + 1) as u64;
+        self.last = zxid;
+        (LogEntry { zxid, bytes, offset, path: self.path.clone() }, is_sound)
     }
 
     fn read_header(&mut self) -> Result<(), Error> {
@@ -184,7 +232,7 @@ impl LogReader {
         Err(Error::corrupt(&self.path, 0, "it is not a transaction log"))
     }
 
-    fn read_record(&mut self) -> Result<(Zxid, Bytes), Failure> {
+    fn read_record(&mut self) -> Result<Record, Failure> {
         let left = self.file_len - self.offset;
         if left < RECORD_HEAD as u64 {
             return Err(Bad::Cut("the record's beginning is incomplete").into());
@@ -209,17 +257,16 @@ impl LogReader {
             return Err(Bad::Cut("the record's last byte is missing").into());
         }
         entry.truncate(length);
-        if checksum::of(&entry) != expected {
-            return Err(Bad::Cut("the checksum is wrong").into());
+        let is_sound = checksum::of(&entry) == expected;
+        match zxid_of(&entry) {
+            Some(zxid) if zxid > self.last => Ok(Record { zxid, bytes: entry.freeze(), is_sound }),
+            _ if !is_sound => Err(Bad::Cut("the checksum is wrong").into()),
+            Some(zxid) => {
+                let what = format!("the transaction {zxid} follows {}", self.last);
+                Err(Bad::Damage(what.into()).into())
+            }
+            None => Err(Bad::Damage(format!("a transaction of {length} bytes").into()).into()),
         }
-        let Some(zxid) = zxid_of(&entry) else {
-            return Err(Bad::Damage(format!("a transaction of {length} bytes").into()).into());
-        };
-        if zxid <= self.last {
-            let what = format!("the transaction {zxid} follows {}", self.last);
-            return Err(Bad::Damage(what.into()).into());
-        }
-        Ok((zxid, entry.freeze()))
     }
 
     /// Whether what cannot be read is the tail of a cut write, which nothing follows, or damage.

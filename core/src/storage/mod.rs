@@ -28,13 +28,13 @@ pub mod snapshot;
 mod trigger;
 mod txn_log;
 
-pub use disk::{Disk, MemDisk, RealDisk};
+pub use disk::{DirLock, Disk, MemDisk, RealDisk, lock};
 pub use epoch_files::EpochFile;
 pub use error::Error;
 pub use file_names::{SnapshotFile, log_files, snapshot_files};
 pub use log_iterator::{Gap, LogIterator};
 pub use log_reader::{LogEnd, LogEntry, LogReader};
-pub use recovery::{RecoverOptions, Recovered, recover};
+pub use recovery::{RecoverOptions, Recovered, recover, restore};
 pub use report::{DigestReport, RecoveryReport, SnapshotReport};
 pub use retention::{drop_snapshots_after, purge};
 pub use trigger::{SnapshotDue, SnapshotPolicy, SnapshotTrigger};

@@ -2,7 +2,7 @@
 //! every transaction logged after it. It changes nothing on disk but the leftovers of crashes that hold nothing.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::disk::{self, TEMPORARY_PREFIX};
@@ -72,16 +72,60 @@ pub fn recover(
         }
         None => Image { tree: DataTree::with_seed(options.seed), sessions: BTreeMap::new(), digest: None },
     };
+    let (replay, ends, mut report) = replay_log(disk, image, log_dir, options.max_entry_bytes, report)?;
+    note_ends(disk.as_ref(), &ends, &mut report)?;
+    Ok(replay.finish(report))
+}
+
+/// Restores one snapshot, and the transactions that the logs in `log_dir` hold after it, if one is given. Unlike
+/// [`recover`] it changes nothing, believes no other snapshot, and needs no directory of its own.
+///
+/// # Errors
+/// As [`recover`], for this snapshot.
+pub fn restore(
+    disk: &Arc<dyn Disk>,
+    file: &SnapshotFile,
+    log_dir: Option<&Path>,
+    options: &RecoverOptions,
+) -> Result<Recovered, Error> {
+    let image = try_snapshot(disk.as_ref(), file, options)?;
+    let mut report = RecoveryReport { snapshot: Some(snapshot_report(file, &image)), ..RecoveryReport::default() };
+    let Some(log_dir) = log_dir else {
+        return Ok(Replay::new(image).finish(report));
+    };
+    let (replay, ends, found) = replay_log(disk, image, log_dir, options.max_entry_bytes, report)?;
+    report = found;
+    for (path, end) in &ends {
+        if let LogEnd::Torn { offset, what } = end {
+            report.torn_tails.push((path.clone(), *offset, what));
+        }
+    }
+    Ok(replay.finish(report))
+}
+
+type Ends = Vec<(PathBuf, LogEnd)>;
+
+/// Replays what the log holds after the image, and reports it. Returns how the files ended.
+fn replay_log(
+    disk: &Arc<dyn Disk>,
+    image: Image,
+    log_dir: &Path,
+    max_entry_bytes: usize,
+    mut report: RecoveryReport,
+) -> Result<(Replay, Ends, RecoveryReport), Error> {
     let mut replay = Replay::new(image);
-    let mut log = LogIterator::from_zxid(disk, log_dir, replay.tree.last_zxid().next(), options.max_entry_bytes)?;
+    let mut log = LogIterator::from_zxid(disk, log_dir, replay.tree.last_zxid().next(), max_entry_bytes)?;
     while let Some(entry) = log.next_entry()? {
         replay.apply(&entry)?;
     }
     report.txns_replayed = replay.txns;
     report.log_files = log.ends().len();
     report.gaps = log.gaps().to_vec();
-    note_ends(disk.as_ref(), log.ends(), &mut report)?;
-    Ok(replay.finish(report))
+    Ok((replay, log.ends().to_vec(), report))
+}
+
+fn snapshot_report(file: &SnapshotFile, image: &Image) -> SnapshotReport {
+    SnapshotReport { znodes: image.tree.len(), path: file.path.clone(), zxid: file.zxid, digest: image.digest }
 }
 
 fn refuse_misplaced(disk: &dyn Disk, snap_dir: &Path, log_dir: &Path) -> Result<(), Error> {
@@ -130,7 +174,7 @@ fn load_snapshot(
         tried += 1;
         let reason = match try_snapshot(disk, &file, options) {
             Ok(image) => {
-                report.snapshot = Some(SnapshotReport { znodes: image.tree.len(), path: file.path, zxid: file.zxid });
+                report.snapshot = Some(snapshot_report(&file, &image));
                 return Ok(Some(image));
             }
             // An older one may do. A disk that fails, or a file that someone else could read, is not passed over.
@@ -156,7 +200,7 @@ fn try_snapshot(disk: &dyn Disk, file: &SnapshotFile, options: &RecoverOptions) 
 
 /// Records how the logs ended. A last file with nothing in it is removed: a reference server that finds it first, or finds
 /// it between others one day, refuses to start.
-fn note_ends(disk: &dyn Disk, ends: &[(std::path::PathBuf, LogEnd)], report: &mut RecoveryReport) -> Result<(), Error> {
+fn note_ends(disk: &dyn Disk, ends: &[(PathBuf, LogEnd)], report: &mut RecoveryReport) -> Result<(), Error> {
     for (path, end) in ends {
         match end {
             LogEnd::Clean => {}

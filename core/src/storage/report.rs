@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::Gap;
+use super::snapshot::SnapshotDigest;
 use crate::wire::Zxid;
 
 /// What was restored, and from what.
@@ -45,6 +46,8 @@ pub struct SnapshotReport {
     pub zxid: Zxid,
     /// Znodes in it.
     pub znodes: usize,
+    /// The digest that its writer recorded.
+    pub digest: Option<SnapshotDigest>,
 }
 
 /// How the restored tree compares with the digests that snapshot and log hold.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::mem_state::State;
-use super::{Disk, DiskWriter};
+use super::{DirLock, Disk, DiskWriter};
 
 /// The disk. Clones are the same disk; [`MemDisk::fork`] makes another.
 #[derive(Debug, Clone, Default)]
@@ -105,6 +105,10 @@ impl Disk for MemDisk {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
         self.state().create_dir_all(dir);
         Ok(())
+    }
+
+    fn lock_dir(&self, _dir: &Path) -> io::Result<DirLock> {
+        Ok(DirLock::none())
     }
 }
 

@@ -5,6 +5,7 @@ mod mem_state;
 mod real;
 
 use std::fmt::Debug;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,30 @@ pub trait Disk: Debug + Send + Sync + 'static {
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
     /// Makes a directory and those above it, where they are missing.
     fn create_dir_all(&self, dir: &Path) -> io::Result<()>;
+    /// Takes a directory for whoever holds what is returned, until it is dropped or its process ends. Only those who ask
+    /// are kept out.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when somebody has it.
+    fn lock_dir(&self, dir: &Path) -> io::Result<DirLock>;
+}
+
+/// A directory that is taken (see [`Disk::lock_dir`]).
+#[derive(Debug)]
+pub struct DirLock {
+    /// The open directory that the lock is on; `None` where a disk has no locks.
+    _directory: Option<File>,
+}
+
+impl DirLock {
+    pub(super) fn on(directory: File) -> Self {
+        DirLock { _directory: Some(directory) }
+    }
+
+    /// What a disk without locks gives: it keeps nobody out.
+    pub fn none() -> Self {
+        DirLock { _directory: None }
+    }
 }
 
 /// A file being written, from front to back.
@@ -71,6 +96,17 @@ pub(super) fn replace<T>(
     disk.rename(&temporary, path).map_err(Error::io("rename", &temporary))?;
     sync_parent(disk, path)?;
     Ok(value)
+}
+
+/// Takes a data directory for one process. A directory that a reference server uses is not known: it takes none.
+///
+/// # Errors
+/// [`Error::InUse`] when another process has it, [`Error::Io`].
+pub fn lock(disk: &dyn Disk, dir: &Path) -> Result<DirLock, Error> {
+    match disk.lock_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(Error::InUse { dir: dir.to_owned() }),
+        locked => locked.map_err(Error::io("lock", dir)),
+    }
 }
 
 /// Makes the name of a file durable.

@@ -2,11 +2,11 @@
 //! directory's.
 #![expect(clippy::disallowed_methods, reason = "this is where files are reached")]
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use super::{Disk, DiskWriter};
+use super::{DirLock, Disk, DiskWriter};
 
 /// The machine's own disk.
 #[derive(Debug, Clone, Copy, Default)]
@@ -66,6 +66,16 @@ impl Disk for RealDisk {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
         fs::create_dir_all(dir)
     }
+
+    fn lock_dir(&self, dir: &Path) -> io::Result<DirLock> {
+        let directory = File::open(dir)?;
+        match directory.try_lock() {
+            Ok(()) => Ok(DirLock::on(directory)),
+            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            // Some network file systems have no locks; a server must start there all the same.
+            Err(TryLockError::Error(_)) => Ok(DirLock::none()),
+        }
+    }
 }
 
 impl DiskWriter for RealWriter {
@@ -79,5 +89,21 @@ impl DiskWriter for RealWriter {
 
     fn sync_data(&mut self) -> io::Result<()> {
         self.0.sync_data()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_directory_is_taken_until_its_lock_is_dropped_and_nothing_is_left_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = RealDisk.lock_dir(dir.path()).unwrap();
+        assert_eq!(RealDisk.lock_dir(dir.path()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(RealDisk.list(dir.path()).unwrap(), [""; 0]);
+        drop(lock);
+        RealDisk.lock_dir(dir.path()).unwrap();
     }
 }

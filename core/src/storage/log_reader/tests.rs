@@ -159,3 +159,47 @@ fn what_is_no_log_is_refused() {
     let error = read(b"ZKSN\0\0\0\x02 and more").unwrap_err();
     assert!(error.to_string().contains("not a transaction log"), "{error}");
 }
+
+#[test]
+fn reading_goes_on_behind_damage_at_the_next_whole_record() {
+    let (mut bytes, starts) = file();
+    bytes[starts[1] + 40] ^= 0x55;
+    let mem = MemDisk::new();
+    mem.plant(Path::new("/log/log.1"), &bytes);
+    let disk: Arc<dyn Disk> = Arc::new(mem);
+    let mut reader = LogReader::open(&disk, Path::new("/log/log.1"), LIMIT).unwrap();
+    assert_eq!(reader.next_entry().unwrap().unwrap().zxid, Zxid(1));
+    assert!(reader.next_entry().unwrap_err().is_corruption());
+    assert_eq!(reader.skip_damage().unwrap(), Some(starts[2] as u64));
+    assert_eq!(reader.next_entry().unwrap().unwrap().zxid, Zxid(3));
+    assert!(reader.next_entry().unwrap().is_none());
+    assert_eq!(reader.end(), Some(&LogEnd::Clean));
+    assert_eq!(reader.skip_damage().unwrap(), None);
+}
+
+#[test]
+fn unchecked_reading_gives_a_transaction_with_a_wrong_checksum_and_says_so() {
+    let read = |bytes: &[u8]| {
+        let mem = MemDisk::new();
+        mem.plant(Path::new("/log/log.1"), bytes);
+        let disk: Arc<dyn Disk> = Arc::new(mem);
+        let mut reader = LogReader::open(&disk, Path::new("/log/log.1"), LIMIT)?;
+        let mut found = Vec::new();
+        while let Some((entry, is_sound)) = reader.next_unchecked()? {
+            found.push((entry.zxid.0, is_sound));
+        }
+        Ok::<_, Error>(found)
+    };
+    let (bytes, starts) = file();
+    let mut changed = bytes.clone();
+    changed[starts[1] + RECORD_HEAD + MIN_ENTRY + 10] = b'y';
+    assert_eq!(read(&changed).unwrap(), [(1, true), (2, false), (3, true)]);
+    // A kind that no transaction has, and a zxid that is not the next: nobody can say what stood there.
+    for (at, byte) in [(31, 99), (ZXID_AT + 7, 0)] {
+        let mut lost = bytes.clone();
+        lost[starts[1] + RECORD_HEAD + at] = byte;
+        let error = read(&lost).unwrap_err();
+        assert_eq!(error.offset(), Some(starts[1] as u64), "{error}");
+        assert!(error.to_string().contains("the checksum is wrong"), "{error}");
+    }
+}

@@ -6,7 +6,11 @@
 
 mod body;
 mod image;
+mod items;
+mod reader;
 mod write;
 
 pub use image::{Image, SnapshotDigest, is_plausible, read, read_stream};
+pub use items::Item;
+pub use reader::SnapshotReader;
 pub use write::{SnapshotOptions, Written, write, write_stream};
