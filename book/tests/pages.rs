@@ -62,6 +62,23 @@ fn every_chapter_with_snippets_is_a_doc_test() -> Result {
     Ok(())
 }
 
+/// A snippet that is not even compiled is the first to be wrong.
+#[test]
+fn no_snippet_is_exempt() -> Result {
+    let mut exempt = Vec::new();
+    for page in pages()?.into_iter().chain([root().join("README.md")]) {
+        for (number, line) in fs::read_to_string(&page)?.lines().enumerate() {
+            // `ignore`, or a word that doc tests take for another language.
+            let is_rust = line.starts_with("```rust");
+            if is_rust && line != "```rust" && line != "```rust,no_run" {
+                exempt.push(format!("{}:{}: {line}", page.display(), number + 1));
+            }
+        }
+    }
+    assert!(exempt.is_empty(), "{}", exempt.join("\n"));
+    Ok(())
+}
+
 #[test]
 fn headings_become_anchors_as_mdbook_makes_them() {
     let text = "# One\n## The reply that never came\n### `Lock`\n## Who's *first*, 2t/3?\n```text\n# no heading\n```\n";

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
+use menagerie_core::cli::{Audience, Options, Shell};
 use menagerie_core::embedded::Server;
 
 #[test]
@@ -137,4 +138,64 @@ fn each_role_runs_as_a_process_that_may_be_killed() {
         Command::new(env!("CARGO_BIN_EXE_master_worker")).args(["status", "--connect", &hosts]).output().unwrap();
     assert!(status.status.success() && status.stdout.is_empty(), "{status:?}");
     runtime.block_on(server.stop());
+}
+
+/// What the book's chapter tells its readers to type, word for word; all that is added is the address.
+#[test]
+fn the_commands_of_the_book_do_what_it_says() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../book/src/recipes/master-worker.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let typed = |start: &str| page.lines().filter_map(|line| line.strip_prefix(start)).collect::<Vec<_>>();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(Server::builder().max_session_timeout(PATIENCE).start()).unwrap();
+    let hosts = server.connect_string();
+
+    let mut members = Vec::new();
+    for command in typed("cargo run -p menagerie-examples --bin master_worker -- ") {
+        let words: Vec<_> = command.split(' ').collect();
+        let mut process = Process::start(&hosts, &words);
+        match words[..] {
+            // The second master waits for the first to go.
+            ["master", ..] if !members.is_empty() => members.push(process),
+            ["master", "--name", name] => {
+                process.says(&format!("{name} is the master now"));
+                members.push(process);
+            }
+            ["worker", "--name", name] => {
+                process.says(&format!("{name} is registered"));
+                members.push(process);
+            }
+            ["submit", ..] => {
+                for squared in ["7² = 49", "8² = 64", "9² = 81"] {
+                    process.says(squared);
+                }
+                process.ends();
+            }
+            _ => process.ends(),
+        }
+    }
+    assert_eq!(members.len(), 3, "two masters and a worker");
+
+    let commands = typed("menagerie cli ");
+    let [create, get] = commands[..] else { panic!("not what is run here: {commands:?}") };
+    let created = runtime.block_on(type_in(&hosts, create)).unwrap();
+    assert!(get.contains(created.trim().strip_prefix("Created ").unwrap()), "{created}{get}");
+    let deadline = Instant::now() + PATIENCE;
+    while runtime.block_on(type_in(&hosts, get)).is_none_or(|status| !status.starts_with("done worker1 144")) {
+        assert!(Instant::now() < deadline, "the task is not done");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    drop(members);
+    runtime.block_on(server.stop());
+}
+
+/// What the shell prints, or `None` when the command fails.
+async fn type_in(hosts: &str, command: &str) -> Option<String> {
+    let (server, timeout) = (hosts.to_owned(), 30_000);
+    let options = Options { server, timeout, readonly: false, waitforconnection: true, command: Vec::new() };
+    let mut shell = Shell::open(options, std::sync::Arc::new(|_event| {}), Audience::Program).unwrap();
+    let mut out = Vec::new();
+    let outcome = shell.run_line(command, &mut out).await;
+    shell.close().await;
+    outcome.ok().map(|_flow| String::from_utf8(out).unwrap())
 }
