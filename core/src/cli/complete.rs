@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use super::catalogue::{COMMANDS, find};
 use super::words::{self, Word};
 use crate::client::Client;
+use crate::wire::path;
 
 /// How long Tab waits for a server before it offers nothing.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -42,8 +43,7 @@ impl Completion {
     fn paths(&self, word: &Word) -> Vec<Pair> {
         let cut = word.text.rfind('/').map_or(0, |at| at + 1);
         let (directory, prefix) = word.text.split_at(cut);
-        let parent = if directory == "/" { directory } else { directory.trim_end_matches('/') };
-        let call = self.client.get_children(parent);
+        let call = self.client.get_children(path::parent(&word.text));
         let children = self.runtime.block_on(async { tokio::time::timeout(PATIENCE, call).await });
         let Ok(Ok(mut names)) = children else { return Vec::new() };
         names.sort_unstable();

@@ -136,15 +136,8 @@ impl<W: Watcher> WatchTable<W> {
             self.forget_if_free(&path);
         }
         if self.recursive > 0 && kind != EventKind::NodeChildrenChanged {
-            let mut ancestor = at;
-            loop {
-                if let Some(node) = self.nodes.get(ancestor) {
-                    told.extend(node.slots[RECURSIVE].watchers());
-                }
-                if ancestor == "/" {
-                    break;
-                }
-                ancestor = path::parent(ancestor);
+            for node in path::upward(at).filter_map(|ancestor| self.nodes.get(ancestor)) {
+                told.extend(node.slots[RECURSIVE].watchers());
             }
         }
         told

@@ -116,15 +116,8 @@ impl WatchTable {
     ) -> BTreeSet<WatcherId> {
         let mut told = take_watchers(&mut self.data, path);
         if self.recursive > 0 {
-            let mut above = path;
-            loop {
-                if let Some(watchers) = self.data.get(above) {
-                    told.extend(watchers.iter().filter(|(_, modes)| **modes & RECURSIVE != 0).map(|(id, _)| *id));
-                }
-                if above == "/" {
-                    break;
-                }
-                above = path::parent(above);
+            for watchers in path::upward(path).filter_map(|above| self.data.get(above)) {
+                told.extend(watchers.iter().filter(|(_, modes)| **modes & RECURSIVE != 0).map(|(id, _)| *id));
             }
         }
         self.tell(kind, path, &told, deliver);

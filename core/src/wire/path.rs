@@ -65,6 +65,11 @@ pub fn parent(path: &str) -> &str {
     }
 }
 
+/// The path itself, its parent, that one's parent, and so on to the root.
+pub fn upward(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| (*path != "/").then(|| parent(path)))
+}
+
 /// The last component; empty for the root.
 pub fn name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
@@ -105,6 +110,8 @@ mod tests {
         assert_eq!((parent("/a/b"), name("/a/b")), ("/a", "b"));
         assert_eq!((parent("/a"), name("/a")), ("/", "a"));
         assert_eq!((parent("/"), name("/")), ("/", ""));
+        assert_eq!(upward("/a/b").collect::<Vec<_>>(), ["/a/b", "/a", "/"]);
+        assert_eq!(upward("/").collect::<Vec<_>>(), ["/"]);
         assert_eq!((join("/", "a"), join("/a", "b")), ("/a".into(), "/a/b".into()));
     }
 }
