@@ -170,7 +170,8 @@ fn sample(key: &str) -> &'static str {
         | "standaloneEnabled"
         | "reconfigEnabled"
         | "readonlymode.enabled"
-        | "multiAddress.enabled" => "true",
+        | "multiAddress.enabled"
+        | "enforceQuota" => "true",
         "maxSessionTimeout" => "50000",
         _ => "5000",
     }
