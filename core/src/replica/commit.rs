@@ -90,6 +90,7 @@ fn apply(shared: &Shared, tree: &mut DataTree, record: &TxnRecord) -> Outcome {
     if let Some(digest) = &record.digest
         && digest.tree_digest as u64 != tree.digest()
     {
+        shared.tallies().count_mismatch();
         tracing::error!(zxid = %header.zxid, expected = digest.tree_digest, actual = tree.digest(), "tree digest mismatch");
     }
     tell(shared, header.zxid, &changes);
@@ -119,7 +120,7 @@ fn tell(shared: &Shared, zxid: Zxid, changes: &[Change]) {
                 ) => parent_acl,
                 _ => acl,
             };
-            sink.deliver(watchers, acl, event_frame(zxid, event.kind.code(), event.path));
+            sink.deliver(event.kind, watchers, acl, event_frame(zxid, event.kind.code(), event.path));
         };
         match change {
             Change::Created { path, .. } => watches.created(path, &mut deliver),

@@ -31,7 +31,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use bytes::Bytes;
 
 pub use request::{Request, Route, route};
-pub use shared::{EventSink, Shared};
+pub use shared::{EventSink, Shared, Tallies};
 
 use crate::auth::AuthConfig;
 use crate::session::{SessionIds, SessionTracker};
@@ -257,9 +257,16 @@ impl Replica {
         self.leader.outstanding()
     }
 
+    /// The sessions by the monotonic millisecond in which they expire if nothing is heard of them, as the four-letter word
+    /// `dump` shows them. Touches that were collected must be given before.
+    pub fn session_buckets(&self) -> Vec<(u64, Vec<i64>)> {
+        self.sessions.buckets().map(|(due_ms, sessions)| (due_ms, sessions.collect())).collect()
+    }
+
     fn tick(&mut self, now: Time) {
         for session in self.sessions.due(now.monotonic_ms) {
             tracing::info!(session = format_args!("0x{session:x}"), "session expired");
+            self.shared.tallies().count_expired();
             self.propose_close(now, session, 0, Origin::Internal);
         }
         if now.monotonic_ms >= self.next_reap_ms {

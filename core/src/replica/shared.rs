@@ -4,6 +4,7 @@
 //! nobody can read a change before the event that announces it (protocol §2.15, 3).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
@@ -11,12 +12,13 @@ use bytes::Bytes;
 use super::ConnId;
 use crate::tree::DataTree;
 use crate::watch::WatchTable;
-use crate::wire::Acl;
+use crate::wire::{Acl, EventKind};
 
 /// Where events go. Called with the tree's write lock held: it must not block.
 pub trait EventSink: Send + Sync {
-    /// Queues the framed event on each connection that `acl` permits to read, ahead of whatever is queued there later.
-    fn deliver(&self, connections: &BTreeSet<ConnId>, acl: &[Acl], frame: Bytes);
+    /// Queues the framed event, which is of this kind, on each connection that `acl` permits to read, ahead of whatever is
+    /// queued there later.
+    fn deliver(&self, kind: EventKind, connections: &BTreeSet<ConnId>, acl: &[Acl], frame: Bytes);
 }
 
 /// The state that reads are served from.
@@ -25,6 +27,40 @@ pub struct Shared {
     watches: Mutex<WatchTable>,
     sessions: Mutex<BTreeMap<i64, i32>>,
     sink: Box<dyn EventSink>,
+    tallies: Tallies,
+}
+
+/// What the member counts for its monitors.
+#[derive(Debug, Default)]
+pub struct Tallies {
+    expired_sessions: AtomicU64,
+    digest_mismatches: AtomicU64,
+}
+
+impl Tallies {
+    /// Sessions that ended because nothing was heard of them in time.
+    pub fn expired_sessions(&self) -> u64 {
+        self.expired_sessions.load(Ordering::Relaxed)
+    }
+
+    /// Transactions after which the tree was not the one that they were made for.
+    pub fn digest_mismatches(&self) -> u64 {
+        self.digest_mismatches.load(Ordering::Relaxed)
+    }
+
+    /// Begins to count anew.
+    pub fn reset(&self) {
+        self.expired_sessions.store(0, Ordering::Relaxed);
+        self.digest_mismatches.store(0, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_expired(&self) {
+        self.expired_sessions.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_mismatch(&self) {
+        self.digest_mismatches.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl std::fmt::Debug for Shared {
@@ -36,7 +72,13 @@ impl std::fmt::Debug for Shared {
 impl Shared {
     /// The recovered tree, and the recovered sessions with their timeouts in milliseconds.
     pub fn new(tree: DataTree, sessions: BTreeMap<i64, i32>, sink: Box<dyn EventSink>) -> Self {
-        Shared { tree: RwLock::new(tree), watches: Mutex::default(), sessions: Mutex::new(sessions), sink }
+        Shared {
+            tree: RwLock::new(tree),
+            watches: Mutex::default(),
+            sessions: Mutex::new(sessions),
+            sink,
+            tallies: Tallies::default(),
+        }
     }
 
     /// The tree, for reading.
@@ -52,6 +94,11 @@ impl Shared {
     /// The sessions and their timeouts in milliseconds, as snapshots store them.
     pub fn sessions(&self) -> BTreeMap<i64, i32> {
         self.session_table().clone()
+    }
+
+    /// What the member has counted since its start.
+    pub fn tallies(&self) -> &Tallies {
+        &self.tallies
     }
 
     pub(super) fn session_table(&self) -> MutexGuard<'_, BTreeMap<i64, i32>> {

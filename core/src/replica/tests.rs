@@ -14,7 +14,7 @@ use crate::wire::proto::{
     CreateRequest, MultiOp, MultiRequest, MultiResponse, MultiResult, PathOnly, PathRequest, PathVersion,
     ReconfigRequest, ReplyHeader, SetDataRequest, StatResponse, WatcherEvent,
 };
-use crate::wire::{Acl, ErrorCode, Id};
+use crate::wire::{Acl, ErrorCode, EventKind, Id};
 
 #[derive(Default, Clone)]
 struct Told(Arc<Mutex<Vec<Event>>>);
@@ -23,7 +23,7 @@ struct Told(Arc<Mutex<Vec<Event>>>);
 type Event = (BTreeSet<ConnId>, Bytes);
 
 impl EventSink for Told {
-    fn deliver(&self, connections: &BTreeSet<ConnId>, _: &[Acl], frame: Bytes) {
+    fn deliver(&self, _: EventKind, connections: &BTreeSet<ConnId>, _: &[Acl], frame: Bytes) {
         self.0.lock().unwrap().push((connections.clone(), frame));
     }
 }

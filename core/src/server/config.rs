@@ -7,6 +7,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+pub use super::throttle::{NewSessionsConfig, ThrottleConfig};
 use super::zoo_cfg;
 use crate::wire::ensemble::Ensemble;
 
@@ -39,6 +40,8 @@ pub struct ServerConfig {
     pub max_cnxns: u32,
     /// `globalOutstandingLimit`: requests in process above which connections are no longer read from.
     pub global_outstanding_limit: u32,
+    /// Requests, large requests and new sessions that have to wait or are refused; nothing is, unless given.
+    pub throttle: ThrottleConfig,
     /// `jute.maxbuffer`, in bytes: the longest frame a client may send.
     pub jute_maxbuffer: usize,
     /// `preAllocSize`, in KiB: by how much a log file grows ahead of what is written into it.
@@ -109,6 +112,7 @@ impl Default for ServerConfig {
             max_client_cnxns: 60,
             max_cnxns: 0,
             global_outstanding_limit: 1000,
+            throttle: ThrottleConfig::default(),
             jute_maxbuffer: 0xf_ffff,
             pre_alloc_kb: 65_536,
             snap_count: 100_000,

@@ -1,12 +1,15 @@
 //! The thread that feeds the replica: it takes what has queued, lets the machine work, and passes on what comes out.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
 use super::clock::Clock;
+use super::metrics::Metrics;
 use super::registry::{Outgoing, Registry};
 use crate::replica::{ConnId, Input, Output, Replica, Request};
 use crate::wire::Zxid;
@@ -17,96 +20,131 @@ use crate::wire::proto::ConnectRequest;
 pub(super) enum Event {
     /// A client's first record.
     Connect { conn: ConnId, request: ConnectRequest },
-    /// Requests of one connection, in their order.
-    Requests(Vec<Request>),
+    /// Requests of one connection, in their order, and the monotonic millisecond in which they were sent.
+    Requests { requests: Vec<Request>, sent_ms: u64 },
     /// A connection is gone.
     Disconnected(ConnId),
     /// The log is on disk up to here.
     Persisted(Zxid),
+    /// Tell when the sessions expire, by monotonic milliseconds.
+    Sessions(oneshot::Sender<Vec<(u64, Vec<i64>)>>),
     /// End the thread.
     Stop,
 }
 
 /// Entries for the log, in their order.
-pub(super) type LogBatch = Vec<(Zxid, Bytes)>;
+#[derive(Debug, Default)]
+pub(super) struct LogBatch {
+    pub(super) entries: Vec<(Zxid, Bytes)>,
+    /// The monotonic millisecond in which they were sent.
+    pub(super) sent_ms: u64,
+}
+
+/// What the thread works with.
+pub(super) struct EventLoop {
+    pub(super) replica: Replica,
+    pub(super) clock: Clock,
+    pub(super) registry: Arc<Registry>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) log: Sender<LogBatch>,
+}
+
+/// Ends the thread.
+struct Stopped;
 
 /// Events taken in one turn before their outputs are passed on.
 const MOST_PER_TURN: usize = 256;
 
-/// Runs until [`Event::Stop`], or until the disk thread is gone: then nothing can be acknowledged any more.
-pub(super) fn run(
-    mut replica: Replica,
-    clock: Clock,
-    registry: &Arc<Registry>,
-    events: &Receiver<Event>,
-    log: &Sender<LogBatch>,
-) {
-    loop {
-        let wait_ms = replica.poll_timeout().saturating_sub(clock.monotonic_ms());
-        match events.recv_timeout(Duration::from_millis(wait_ms)) {
-            Ok(event) => {
-                if handle(&mut replica, clock, event).is_break() {
-                    return;
+impl EventLoop {
+    /// Runs until [`Event::Stop`], or until the disk thread is gone: then nothing can be acknowledged any more.
+    pub(super) fn run(mut self, events: &Receiver<Event>) {
+        // Whatever ended it is told by who ended it.
+        let _ = self.run_until_stopped(events);
+    }
+
+    fn run_until_stopped(&mut self, events: &Receiver<Event>) -> Result<(), Stopped> {
+        loop {
+            let wait_ms = self.replica.poll_timeout().saturating_sub(self.clock.monotonic_ms());
+            match events.recv_timeout(Duration::from_millis(wait_ms)) {
+                Ok(event) => {
+                    self.handle(event)?;
+                    for event in events.try_iter().take(MOST_PER_TURN) {
+                        self.handle(event)?;
+                    }
                 }
-                for event in events.try_iter().take(MOST_PER_TURN) {
-                    if handle(&mut replica, clock, event).is_break() {
-                        return;
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(Stopped),
+            }
+            if self.clock.monotonic_ms() >= self.replica.poll_timeout() {
+                self.touch();
+                self.replica.handle(self.clock.now(), Input::Tick);
+            }
+            self.pass_on()?;
+        }
+    }
+
+    fn handle(&mut self, event: Event) -> Result<(), Stopped> {
+        let now = self.clock.now();
+        match event {
+            Event::Connect { conn, request } => self.replica.handle(now, Input::Connect { conn, request }),
+            Event::Requests { requests, sent_ms } => self.requests(requests, sent_ms),
+            Event::Disconnected(conn) => self.replica.handle(now, Input::Disconnected { conn }),
+            Event::Persisted(zxid) => self.replica.handle(now, Input::Persisted { zxid }),
+            Event::Sessions(answer) => {
+                self.touch();
+                // Who asked may be gone.
+                let _ = answer.send(self.replica.session_buckets());
+            }
+            Event::Stop => return Err(Stopped),
+        }
+        Ok(())
+    }
+
+    fn requests(&mut self, requests: Vec<Request>, sent_ms: u64) {
+        let mut now = self.clock.now();
+        let waited_ms = now.monotonic_ms.saturating_sub(sent_ms);
+        for request in requests {
+            let queued = self.metrics.member_queue.fetch_sub(1, Ordering::Relaxed);
+            self.metrics.member_queue_size.add(queued as u64);
+            self.metrics.member_queue_time.add(waited_ms);
+            self.replica.handle(now, Input::Request(request));
+            let done = self.clock.now();
+            self.metrics.member_process_time.add(done.monotonic_ms.saturating_sub(now.monotonic_ms));
+            now = done;
+        }
+    }
+
+    /// Tells the member which sessions were heard of by their connections.
+    fn touch(&mut self) {
+        self.replica.handle(self.clock.now(), Input::Touched(self.registry.touched()));
+    }
+
+    fn pass_on(&mut self) -> Result<(), Stopped> {
+        let mut entries = Vec::new();
+        while let Some(output) = self.replica.poll_output() {
+            match output {
+                Output::Persist { zxid, entry } => entries.push((zxid, entry)),
+                Output::Reply { conn, frame, close } => self.send(conn, Outgoing::Reply { frame, close }),
+                Output::Connected { conn, response } => self.send(conn, Outgoing::Connected(response)),
+                Output::Close { conn } => {
+                    if let Some(handle) = self.registry.get(conn) {
+                        handle.cancel.cancel();
                     }
                 }
             }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
         }
-        if clock.monotonic_ms() >= replica.poll_timeout() {
-            let now = clock.now();
-            replica.handle(now, Input::Touched(registry.touched()));
-            replica.handle(now, Input::Tick);
+        if entries.is_empty() {
+            return Ok(());
         }
-        if pass_on(&mut replica, registry, log).is_err() {
-            return;
-        }
+        self.metrics.disk_entries.add(entries.len() as u64);
+        self.metrics.disk_queue.fetch_add(entries.len(), Ordering::Relaxed);
+        self.log.send(LogBatch { entries, sent_ms: self.clock.monotonic_ms() }).map_err(|_| Stopped)
     }
-}
 
-fn handle(replica: &mut Replica, clock: Clock, event: Event) -> std::ops::ControlFlow<()> {
-    let now = clock.now();
-    match event {
-        Event::Connect { conn, request } => replica.handle(now, Input::Connect { conn, request }),
-        Event::Requests(requests) => {
-            for request in requests {
-                replica.handle(now, Input::Request(request));
-            }
+    fn send(&self, conn: ConnId, outgoing: Outgoing) {
+        match self.registry.get(conn) {
+            Some(handle) => handle.send(outgoing),
+            None => self.metrics.stale_replies.add(1),
         }
-        Event::Disconnected(conn) => replica.handle(now, Input::Disconnected { conn }),
-        Event::Persisted(zxid) => replica.handle(now, Input::Persisted { zxid }),
-        Event::Stop => return std::ops::ControlFlow::Break(()),
-    }
-    std::ops::ControlFlow::Continue(())
-}
-
-fn pass_on(
-    replica: &mut Replica,
-    registry: &Registry,
-    log: &Sender<LogBatch>,
-) -> Result<(), std::sync::mpsc::SendError<LogBatch>> {
-    let mut batch = LogBatch::new();
-    while let Some(output) = replica.poll_output() {
-        match output {
-            Output::Persist { zxid, entry } => batch.push((zxid, entry)),
-            Output::Reply { conn, frame, close } => send(registry, conn, Outgoing::Reply { frame, close }),
-            Output::Connected { conn, response } => send(registry, conn, Outgoing::Connected(response)),
-            Output::Close { conn } => {
-                if let Some(handle) = registry.get(conn) {
-                    handle.cancel.cancel();
-                }
-            }
-        }
-    }
-    if batch.is_empty() { Ok(()) } else { log.send(batch) }
-}
-
-fn send(registry: &Registry, conn: ConnId, outgoing: Outgoing) {
-    if let Some(handle) = registry.get(conn) {
-        handle.send(outgoing);
     }
 }

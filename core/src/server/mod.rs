@@ -9,26 +9,29 @@
 //! [`run`] takes its configuration and the signal that stops it; [`Server`] is the same with handles, for this process.
 #![allow(clippy::disallowed_methods, reason = "the shell is where clocks, threads and files are")]
 
+mod admission;
 mod clock;
 pub mod config;
 mod connection;
+mod connection_stats;
 mod disk_writer;
 mod error;
 mod event_loop;
 mod four_letter;
 mod listener;
+mod metrics;
 pub mod properties;
 mod registry;
 mod snapshotter;
 mod start;
-mod stats;
+mod throttle;
 pub mod zoo_cfg;
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicI64, AtomicUsize};
 use std::sync::mpsc;
 
 use tokio_util::sync::CancellationToken;
@@ -41,13 +44,17 @@ use crate::auth::AuthConfig;
 use crate::replica::Shared;
 use clock::Clock;
 use event_loop::Event;
+use metrics::Metrics;
 use registry::Registry;
 use snapshotter::Snapshotter;
-use stats::Stats;
+use throttle::{LargeRequests, NewSessions, RequestThrottle};
 
 /// The version that monitors parse: the reference release whose behaviour this is, then our own, in the reference's form. A
 /// build's date is not known to it, so that the same source gives the same program.
 pub const VERSION: &str = concat!("3.9.5-menagerie-", env!("CARGO_PKG_VERSION"), ", built on an unknown date");
+
+/// What `gtmk` answers before anybody has set another, as the reference does.
+const DEFAULT_TRACE_MASK: i64 = 306;
 
 /// What every task of a server shares.
 pub(crate) struct Context {
@@ -55,11 +62,16 @@ pub(crate) struct Context {
     auth: AuthConfig,
     shared: Arc<Shared>,
     registry: Arc<Registry>,
-    stats: Stats,
+    metrics: Arc<Metrics>,
     clock: Clock,
     events: mpsc::Sender<Event>,
-    /// Requests at the member.
-    outstanding: AtomicUsize,
+    /// Requests that wait for their replies.
+    outstanding: Arc<AtomicUsize>,
+    requests: RequestThrottle,
+    large: Arc<LargeRequests>,
+    new_sessions: NewSessions,
+    /// What `stmk` was told; nothing here traces by it.
+    trace_mask: AtomicI64,
     stop: CancellationToken,
     tasks: TaskTracker,
     address: SocketAddr,

@@ -2,17 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::clock::Clock;
+use super::connection_stats::ConnectionStats;
+use super::metrics::Metrics;
 use crate::auth::{self, AuthConfig};
 use crate::replica::{ConnId, EventSink};
 use crate::wire::proto::ConnectResponse;
-use crate::wire::{Acl, Id, Perms};
+use crate::wire::{Acl, EventKind, Id, Perms};
 
 /// Bytes that may wait for a connection that does not take them; then it is closed, so that a reader that stopped reading
 /// costs bounded memory.
@@ -35,12 +38,26 @@ pub(super) enum Outgoing {
 #[derive(Debug)]
 pub(super) struct Handle {
     pub(super) remote: SocketAddr,
+    /// When it was accepted, in milliseconds since the Unix epoch.
+    pub(super) established_ms: i64,
+    /// 0 while there is none.
     pub(super) session: AtomicI64,
-    /// Monotonic milliseconds of the last request.
+    /// The session's timeout in milliseconds.
+    pub(super) timeout_ms: AtomicU64,
+    /// Monotonic milliseconds of the last request, or of its acceptance.
     pub(super) heard_ms: AtomicU64,
-    pub(super) received: AtomicU64,
-    pub(super) sent: AtomicU64,
     pub(super) cancel: CancellationToken,
+    /// Whether requests are read from it: not while too much is in its line, nor behind a four-letter word.
+    pub(super) reading: AtomicBool,
+    /// Whether the client must take bytes before anything else is done for it.
+    pub(super) writing: AtomicBool,
+    /// Requests that were read and are not answered yet, and their bytes.
+    pub(super) in_line: AtomicUsize,
+    pub(super) in_line_bytes: AtomicUsize,
+    /// Bytes received that are no whole request yet.
+    pub(super) input_bytes: AtomicUsize,
+    metrics: Arc<Metrics>,
+    stats: Mutex<ConnectionStats>,
     /// Its identities, for the events it may hear.
     ids: Mutex<Arc<[Id]>>,
     queued: AtomicUsize,
@@ -64,14 +81,24 @@ impl Handle {
         remote: SocketAddr,
         outgoing: mpsc::UnboundedSender<Outgoing>,
         cancel: CancellationToken,
+        clock: Clock,
+        metrics: Arc<Metrics>,
     ) -> Self {
+        let now = clock.now();
         Handle {
             remote,
+            established_ms: now.wall_ms,
             session: AtomicI64::new(0),
-            heard_ms: AtomicU64::new(0),
-            received: AtomicU64::new(0),
-            sent: AtomicU64::new(0),
+            timeout_ms: AtomicU64::new(0),
+            heard_ms: AtomicU64::new(now.monotonic_ms),
             cancel,
+            reading: AtomicBool::new(true),
+            writing: AtomicBool::new(false),
+            in_line: AtomicUsize::new(0),
+            in_line_bytes: AtomicUsize::new(0),
+            input_bytes: AtomicUsize::new(0),
+            metrics,
+            stats: Mutex::default(),
             ids: Mutex::new([Id::new("ip", remote.ip().to_string())].into()),
             queued: AtomicUsize::new(0),
             queued_bytes: AtomicUsize::new(0),
@@ -85,9 +112,15 @@ impl Handle {
         self.queued.fetch_add(1, Ordering::Relaxed);
         if self.queued_bytes.fetch_add(cost, Ordering::Relaxed) + cost > MOST_QUEUED_BYTES {
             if !self.cancel.is_cancelled() {
-                tracing::warn!(remote = %self.remote, "client does not read its replies; closing the connection");
+                self.metrics.slow_readers_closed.add(1);
+                tracing::warn!(
+                    remote = %self.remote,
+                    limit_bytes = MOST_QUEUED_BYTES,
+                    "client does not read what it is sent; closing the connection"
+                );
             }
             self.cancel.cancel();
+            self.forget(cost);
             return;
         }
         let _ = self.outgoing.send(outgoing);
@@ -95,8 +128,17 @@ impl Handle {
 
     /// The connection's task has taken this from its queue.
     pub(super) fn taken(&self, outgoing: &Outgoing) {
+        self.forget(outgoing.cost());
+    }
+
+    fn forget(&self, cost: usize) {
         self.queued.fetch_sub(1, Ordering::Relaxed);
-        self.queued_bytes.fetch_sub(outgoing.cost(), Ordering::Relaxed);
+        self.queued_bytes.fetch_sub(cost, Ordering::Relaxed);
+    }
+
+    /// What it has done. Held for a moment only: the connection's task waits for it.
+    pub(super) fn stats(&self) -> MutexGuard<'_, ConnectionStats> {
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Who the connection is.
@@ -109,9 +151,9 @@ impl Handle {
         *self.ids.lock().unwrap_or_else(PoisonError::into_inner) = ids;
     }
 
-    /// Things that wait for the connection's task.
-    pub(super) fn queued(&self) -> usize {
-        self.queued.load(Ordering::Relaxed)
+    /// Replies and events that wait for the connection's task, and their bytes.
+    pub(super) fn queued(&self) -> (usize, usize) {
+        (self.queued.load(Ordering::Relaxed), self.queued_bytes.load(Ordering::Relaxed))
     }
 }
 
@@ -160,14 +202,17 @@ impl Registry {
 pub(super) struct Sink {
     pub(super) registry: Arc<Registry>,
     pub(super) auth: AuthConfig,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl EventSink for Sink {
-    fn deliver(&self, connections: &BTreeSet<ConnId>, acl: &[Acl], frame: Bytes) {
+    fn deliver(&self, kind: EventKind, connections: &BTreeSet<ConnId>, acl: &[Acl], frame: Bytes) {
+        self.metrics.watchers_told.add(kind, connections.len());
         let anybody = auth::permits(&self.auth, acl, &[], Perms::READ);
         let registry = self.registry.lock();
         for handle in connections.iter().filter_map(|conn| registry.get(conn)) {
             if anybody || auth::permits(&self.auth, acl, &handle.ids(), Perms::READ) {
+                self.metrics.watch_bytes.add(frame.len().saturating_sub(4) as u64);
                 handle.send(Outgoing::Event(frame.clone()));
             }
         }

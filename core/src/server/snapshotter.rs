@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::ServerConfig;
 use super::disk_writer::{disk, version_dir};
+use super::metrics::Metrics;
 use crate::replica::Shared;
 use crate::storage;
 use crate::storage::snapshot::{self, SnapshotOptions};
@@ -17,6 +18,7 @@ use crate::tree::{DataTree, SnapshotCursor};
 /// Writes snapshots of the shared tree.
 pub(super) struct Snapshotter {
     shared: Arc<Shared>,
+    metrics: Arc<Metrics>,
     snapshot_dir: PathBuf,
     log_dir: PathBuf,
     retain: usize,
@@ -29,9 +31,10 @@ pub(super) struct Snapshotter {
 }
 
 impl Snapshotter {
-    pub(super) fn new(config: &ServerConfig, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(config: &ServerConfig, shared: Arc<Shared>, metrics: Arc<Metrics>) -> Self {
         Snapshotter {
             shared,
+            metrics,
             snapshot_dir: version_dir(&config.data_dir),
             log_dir: version_dir(&config.data_log_dir),
             retain: config.autopurge_snap_retain_count as usize,
@@ -77,6 +80,7 @@ impl Snapshotter {
 
     /// Writes a snapshot now.
     pub(super) fn write(&self) -> Result<(), storage::Error> {
+        let started = Instant::now();
         let (cursor, sessions) = {
             // Commits hold the tree while they open and close sessions: under its lock both are of one moment.
             let tree = self.shared.tree();
@@ -85,6 +89,7 @@ impl Snapshotter {
         let options = SnapshotOptions { digest: self.digest, ..SnapshotOptions::default() };
         let look = |see: &mut dyn FnMut(&DataTree)| see(&self.shared.tree());
         let written = snapshot::write(disk().as_ref(), &self.snapshot_dir, cursor, &sessions, &options, look)?;
+        self.metrics.snapshot_time.add(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
         tracing::info!(file = %written.path.display(), "snapshot written");
         Ok(())
     }

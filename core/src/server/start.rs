@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicI64, AtomicUsize};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -14,10 +14,12 @@ use tokio_util::task::TaskTracker;
 use super::clock::Clock;
 use super::config::ConfigError;
 use super::disk_writer::{DiskWriter, disk, version_dir};
+use super::event_loop::EventLoop;
+use super::metrics::Metrics;
 use super::registry::{Registry, Sink};
 use super::snapshotter::Snapshotter;
-use super::stats::Stats;
-use super::{Context, Server, ServerConfig, ServerError, event_loop, listener};
+use super::throttle::{LargeRequests, NewSessions, RequestThrottle};
+use super::{Context, DEFAULT_TRACE_MASK, Server, ServerConfig, ServerError, listener};
 use crate::auth::AuthConfig;
 use crate::replica::{self, Replica, Shared};
 use crate::storage::{self, DirLock, LogOptions, RecoverOptions, SnapshotDue, SnapshotPolicy, SnapshotTrigger, TxnLog};
@@ -40,12 +42,17 @@ pub(super) async fn start(config: ServerConfig) -> Result<Server, ServerError> {
         .map_err(|source| ServerError::Bind { address, source })?;
     let address = listener.local_addr().map_err(|source| ServerError::Bind { address, source })?;
     let clock = Clock::start();
+    let metrics = Arc::new(Metrics::default());
     let recovering = config.clone();
     let (recovered, log) = match tokio::task::spawn_blocking(move || recover(&recovering)).await {
         Ok(recovered) => recovered?,
         Err(error) => return Err(ServerError::Thread(std::io::Error::other(error))),
     };
-    let server = assemble(config, address, clock, recovered, log)?;
+    metrics.recovery_time.add(clock.monotonic_ms());
+    if recovered.txns_replayed > 0 {
+        metrics.recovered_txns.add(recovered.txns_replayed);
+    }
+    let server = assemble(config, address, clock, metrics, recovered, log)?;
     tracing::info!(%address, "serving clients");
     server.context.tasks.spawn(listener::run(Arc::clone(&server.context), listener));
     Ok(server)
@@ -121,15 +128,16 @@ fn assemble(
     config: ServerConfig,
     address: SocketAddr,
     clock: Clock,
+    metrics: Arc<Metrics>,
     recovered: Recovered,
     log: TxnLog,
 ) -> Result<Server, ServerError> {
     let registry = Arc::new(Registry::default());
     let auth = AuthConfig { super_digest: config.super_digest.clone(), skip_acl: config.skip_acl };
-    let sink = Box::new(Sink { registry: Arc::clone(&registry), auth: auth.clone() });
+    let sink = Box::new(Sink { registry: Arc::clone(&registry), auth: auth.clone(), metrics: Arc::clone(&metrics) });
     let shared = Arc::new(Shared::new(recovered.tree, recovered.sessions, sink));
     let replica = Replica::new(replica_config(&config, &auth), Arc::clone(&shared), clock.now());
-    let snapshotter = Arc::new(Snapshotter::new(&config, Arc::clone(&shared)));
+    let snapshotter = Arc::new(Snapshotter::new(&config, Arc::clone(&shared), Arc::clone(&metrics)));
     if recovered.needs_snapshot {
         snapshotter.write()?;
     }
@@ -141,10 +149,14 @@ fn assemble(
         auth,
         shared,
         registry: Arc::clone(&registry),
-        stats: Stats::default(),
+        metrics: Arc::clone(&metrics),
         clock,
         events: events.clone(),
-        outstanding: AtomicUsize::new(0),
+        outstanding: Arc::new(AtomicUsize::new(0)),
+        requests: RequestThrottle::new(&config.throttle),
+        large: Arc::new(LargeRequests::new(&config.throttle)),
+        new_sessions: NewSessions::new(config.throttle.new_sessions.clone()),
+        trace_mask: AtomicI64::new(DEFAULT_TRACE_MASK),
         stop: stop.clone(),
         tasks: TaskTracker::new(),
         address,
@@ -168,6 +180,8 @@ fn assemble(
         trigger,
         snapshotter: Arc::clone(&snapshotter),
         slow: Duration::from_millis(context.config.fsync_warning_threshold_ms.into()),
+        clock,
+        metrics: Arc::clone(&metrics),
     };
     let disk_failed = failed.clone();
     let disk_thread = spawn("menagerie-disk", move || {
@@ -181,7 +195,7 @@ fn assemble(
     let member_ended = failed.clone();
     let member = spawn("menagerie-member", move || {
         let _ended = member_ended.drop_guard();
-        event_loop::run(replica, clock, &registry, &event_receiver, &log_sender);
+        EventLoop { replica, clock, registry, metrics, log: log_sender }.run(&event_receiver);
     })?;
     Ok(Server { context, threads: vec![member, disk_thread], snapshotter, failed })
 }

@@ -103,6 +103,11 @@ impl SessionTracker {
         due
     }
 
+    /// The buckets in the order in which they are due, each with its sessions; closing sessions are in none.
+    pub fn buckets(&self) -> impl Iterator<Item = (u64, impl Iterator<Item = i64>)> {
+        self.buckets.iter().map(|(due_ms, sessions)| (*due_ms, sessions.iter().copied()))
+    }
+
     /// When the next session may be due.
     pub fn next_due_ms(&self) -> Option<u64> {
         self.buckets.keys().next().copied()

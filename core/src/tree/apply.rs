@@ -26,6 +26,7 @@ impl DataTree {
             single => self.single(header, single, changes),
         };
         self.last_zxid = self.last_zxid.max(header.zxid);
+        self.digest_log.record(header.zxid, self.digest);
         outcome
     }
 

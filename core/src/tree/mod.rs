@@ -10,6 +10,7 @@ mod arena;
 mod change;
 mod cursor;
 mod digest;
+mod digest_log;
 mod edit;
 mod loader;
 mod node;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use crate::wire::{Acl, StatPersisted, Zxid};
 use acl_table::AclTable;
 use arena::Arena;
+use digest_log::DigestLog;
 use edit::NewNode;
 use owners::Owners;
 use quota::QuotaPaths;
@@ -47,6 +49,7 @@ pub struct DataTree {
     /// Bytes of paths and data of all nodes.
     data_size: u64,
     last_zxid: Zxid,
+    digest_log: DigestLog,
     /// Tells this tree from one that took its place, for walks that outlive a lock.
     identity: Arc<()>,
 }
@@ -74,6 +77,7 @@ impl DataTree {
             digest: 0,
             data_size: 0,
             last_zxid: Zxid::ZERO,
+            digest_log: DigestLog::default(),
             identity: Arc::new(()),
         };
         tree.insert(NewNode {
@@ -135,6 +139,11 @@ impl DataTree {
     /// The digest of the whole tree, version 2 (protocol §6.4).
     pub fn digest(&self) -> u64 {
         self.digest
+    }
+
+    /// The digests after every 128th transaction, the last 1024 of them, oldest first (protocol §3.1, `hash`).
+    pub fn digest_log(&self) -> impl Iterator<Item = (Zxid, u64)> {
+        self.digest_log.entries()
     }
 
     /// The last transaction applied.

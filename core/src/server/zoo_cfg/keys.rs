@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Draft;
+use super::throttle_keys::THROTTLES;
 use super::values::{Bad, MAX_INT, MAX_TICK_MS, Value};
 use crate::server::config::FourLetterWords;
 
@@ -19,7 +20,7 @@ pub(super) enum Verdict {
 /// # Errors
 /// What would have been allowed as its value.
 pub(super) fn apply(draft: &mut Draft, key: &str, value: Value<'_>) -> Result<Verdict, Bad> {
-    if let Some((_, set)) = ACTED_ON.iter().find(|(name, _)| *name == key) {
+    if let Some((_, set)) = acted_on().find(|(name, _)| *name == key) {
         set(draft, value)?;
         return Ok(Verdict::Taken);
     }
@@ -32,7 +33,8 @@ pub(super) fn apply(draft: &mut Draft, key: &str, value: Value<'_>) -> Result<Ve
     Ok(Verdict::Noted(unknown(key)))
 }
 
-type Set = fn(&mut Draft, Value<'_>) -> Result<(), Bad>;
+/// Reads a value into the draft.
+pub(super) type Set = fn(&mut Draft, Value<'_>) -> Result<(), Bad>;
 
 /// The keys that are acted on, each with what it sets.
 #[rustfmt::skip]
@@ -90,6 +92,10 @@ enum Kind {
 const NOT_YET: &str = "accepted, but this version does not act on it yet";
 const ENSEMBLES: &str = "accepted, but it concerns ensembles, which this version does not serve yet";
 const JAVA_ONLY: &str = "it tunes the Java implementation and has no effect here";
+const NO_STALLS: &str =
+    "accepted; here a request that waits for its turn is told when it has come, and does not look again and again";
+const NO_ORPHANS: &str =
+    "accepted; here a request that waits for its turn is always forgotten when its connection is gone";
 const GROUP_COMMIT: &str = "accepted; here writes are always synced in groups, as many as wait, without a delay";
 
 /// The keys that are accepted and not acted on. A name that ends in `*` stands for all that begin with it.
@@ -109,18 +115,15 @@ const NOTED: &[(&[&str], Kind, &str)] = &[
     (&["peerType"], Kind::Role, ENSEMBLES),
     (&["quorum.auth.*", "oraclePath", "ensembleAuthName", "ssl.quorum.*"], Kind::Text, ENSEMBLES),
     (&["flushDelay", "maxWriteQueuePollTime", "maxBatchSize"], Kind::AtLeast(0), GROUP_COMMIT),
-    (&["txnLogSizeLimitInKb", "largeRequestThreshold", "connection_throttle_freeze_time"], Kind::AtLeast(-1), NOT_YET),
-    (&["secureClientPort", "request_throttle_max_requests", "request_throttle_stall_time", "throttled_op_wait_time",
-        "largeRequestMaxBytes", "znode.container.maxPerMinute", "znode.container.maxNeverUsedIntervalMs", "connection_throttle_tokens", "connection_throttle_fill_time", "connection_throttle_fill_count",
-        "connection_throttle_global_session_weight", "connection_throttle_local_session_weight",
-        "connection_throttle_renew_session_weight", "zookeeper.jute.maxbuffer.extrasize", "admin.serverPort",
+    (&["txnLogSizeLimitInKb"], Kind::AtLeast(-1), NOT_YET),
+    (&["secureClientPort", "znode.container.maxPerMinute", "znode.container.maxNeverUsedIntervalMs",
+        "connection_throttle_local_session_weight", "zookeeper.jute.maxbuffer.extrasize", "admin.serverPort",
         "admin.idleTimeout"], Kind::AtLeast(0), NOT_YET),
-    (&["connection_throttle_drop_increase", "connection_throttle_drop_decrease", "connection_throttle_decrease_ratio"],
-        Kind::Decimal, NOT_YET),
+    (&["request_throttle_stall_time"], Kind::AtLeast(0), NO_STALLS),
+    (&["request_stale_connection_check"], Kind::Boolean, NO_ORPHANS),
     (&["localSessionsEnabled", "localSessionsUpgradingEnabled", "clientTcpKeepAlive", "enableEagerACLCheck",
         "emulate353TTLNodes", "closeSessionTxn.enabled", "serializeLastProcessedZxid.enabled", "datadir.autocreate",
-        "db.autocreate", "request_throttle_drop_stale", "request_stale_connection_check", "request_stale_latency_check",
-        "connection_throttle_weight_enabled", "audit.enable", "DigestAuthenticationProvider.enabled", "allowSaslFailedClients",
+        "db.autocreate", "audit.enable", "DigestAuthenticationProvider.enabled", "allowSaslFailedClients",
         "sessionRequireClientSASLAuth", "enforce.auth.enabled", "kerberos.removeHostFromPrincipal",
         "kerberos.removeRealmFromPrincipal", "kerberos.canonicalizeHostNames", "client.portUnification", "client.certReload",
         "admin.enableServer", "IPAuthenticationProvider.usexforwardedfor"], Kind::Boolean, NOT_YET),
@@ -150,6 +153,11 @@ impl Kind {
     }
 }
 
+/// Every key that is acted on.
+fn acted_on() -> impl Iterator<Item = &'static (&'static str, Set)> {
+    ACTED_ON.iter().chain(THROTTLES)
+}
+
 fn matches(name: &str, key: &str) -> bool {
     name.strip_suffix('*').map_or(name == key, |prefix| key.starts_with(prefix))
 }
@@ -161,7 +169,7 @@ fn unknown(key: &str) -> String {
             "ignored, as Apache ZooKeeper ignores it: in this file the key is written `{bare}`, without the prefix"
         );
     }
-    let acted_on = ACTED_ON.iter().map(|(name, _)| *name);
+    let acted_on = acted_on().map(|(name, _)| *name);
     let noted = NOTED.iter().flat_map(|(names, _, _)| names.iter().copied());
     match acted_on.chain(noted).find(|name| name.eq_ignore_ascii_case(key)) {
         Some(name) => format!("unknown key, ignored; did you mean `{name}`? Case matters"),
@@ -169,7 +177,7 @@ fn unknown(key: &str) -> String {
     }
 }
 
-fn put<T>(field: &mut T, value: Result<T, Bad>) -> Result<(), Bad> {
+pub(super) fn put<T>(field: &mut T, value: Result<T, Bad>) -> Result<(), Bad> {
     *field = value?;
     Ok(())
 }

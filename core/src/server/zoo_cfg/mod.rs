@@ -6,6 +6,7 @@
 mod finish;
 mod keys;
 mod members;
+mod throttle_keys;
 mod values;
 
 use std::collections::HashMap;

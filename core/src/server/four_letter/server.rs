@@ -1,0 +1,60 @@
+//! `srvr`, the lines that it shares with `stat`, `hash`, and the words that begin to count anew.
+
+use std::fmt::Write;
+use std::sync::atomic::Ordering;
+
+use super::super::connection_stats::ConnectionStats;
+use super::super::{Context, VERSION};
+
+pub(super) fn srvr(context: &Context) -> String {
+    format!("Zookeeper version: {VERSION}\n{}", summary(context))
+}
+
+/// From `Latency` on.
+pub(super) fn summary(context: &Context) -> String {
+    let metrics = &context.metrics;
+    let latency = metrics.latency.read();
+    let tree = context.shared.tree();
+    format!(
+        "Latency min/avg/max: {}/{:?}/{}\nReceived: {}\nSent: {}\nConnections: {}\nOutstanding: {}\nZxid: {}\n\
+         Mode: standalone\nNode count: {}\n",
+        latency.min,
+        latency.average,
+        latency.max,
+        metrics.packets_received.get(),
+        metrics.packets_sent.get(),
+        context.registry.len(),
+        context.outstanding.load(Ordering::Relaxed),
+        tree.last_zxid(),
+        node_count(tree.len()),
+    )
+}
+
+/// The reference keeps the root under two names and counts both.
+pub(super) fn node_count(nodes: usize) -> usize {
+    nodes + 1
+}
+
+/// The tree's digests, for comparing two servers.
+pub(super) fn hash(context: &Context) -> String {
+    if !context.config.digest_enabled {
+        return String::new();
+    }
+    context.shared.tree().digest_log().fold(String::new(), |mut text, (zxid, digest)| {
+        let _ = writeln!(text, "{:x}: {digest}", zxid.0);
+        text
+    })
+}
+
+pub(super) fn crst(context: &Context) -> String {
+    for handle in context.registry.all() {
+        *handle.stats() = ConnectionStats::default();
+    }
+    "Connection stats reset.\n".to_owned()
+}
+
+pub(super) fn srst(context: &Context) -> String {
+    context.metrics.reset();
+    context.shared.tallies().reset();
+    "Server stats reset.\n".to_owned()
+}
