@@ -37,8 +37,8 @@ fn context(throttle: &ThrottleConfig) -> (Arc<Context>, std::sync::mpsc::Receive
         clock: Clock::start(),
         events,
         outstanding: Arc::default(),
-        requests: RequestThrottle::new(&throttle),
-        large: Arc::new(LargeRequests::new(&throttle)),
+        requests: RequestThrottle::new(throttle),
+        large: Arc::new(LargeRequests::new(throttle)),
         new_sessions: NewSessions::new(throttle.new_sessions.clone()),
         trace_mask: AtomicI64::new(0),
         stop: CancellationToken::new(),
@@ -121,7 +121,7 @@ fn a_connection_is_not_read_while_its_line_holds_megabytes() {
     let (context, events) = context(&ThrottleConfig::default());
     let (mut connection, handle, mut outgoing) = connection(context);
     for xid in 1..=10 {
-        connection.input.extend_from_slice(&request(xid, OpCode::SetData, &[0; 1 << 20 >> 1]));
+        connection.input.extend_from_slice(&request(xid, OpCode::SetData, &vec![0; 512 << 10]));
     }
     connection.turn(None, &mut outgoing);
     assert_eq!(forwarded(&events), [1, 2, 3, 4, 5, 6, 7, 8]);

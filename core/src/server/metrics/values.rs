@@ -208,7 +208,9 @@ mod tests {
             [(&[5, 7, 13][..], [7, 13, 13, 13]), (&[1, 2], [2, 2, 2, 2]), (&[1, 4, 1], [1, 4, 4, 4])]
         {
             let distribution = Distribution::default();
-            values.iter().for_each(|value| distribution.add(*value));
+            for value in values {
+                distribution.add(*value);
+            }
             assert_eq!(distribution.percentiles([0.5, 0.95, 0.99, 0.999]), expected, "{values:?}");
         }
     }
