@@ -139,3 +139,51 @@ async fn a_second_server_on_a_directory_does_not_start_and_says_why() {
     client.close().await.unwrap();
     server.stop().await;
 }
+
+/// Where the data should be there is nothing: without a word from the operator the server does not serve an empty tree.
+#[tokio::test]
+async fn an_empty_directory_is_trusted_only_with_the_mark() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = ServerConfig { db_autocreate: false, ..config(directory.path()) };
+    let refused = Server::start(config.clone()).await.unwrap_err();
+    assert!(matches!(refused, ServerError::NoDatabase { .. }) && refused.exit_code() == 3, "{refused}");
+    assert!(refused.to_string().contains("/initialize and start again"), "{refused}");
+    std::fs::write(directory.path().join("initialize"), "").unwrap();
+    Server::start(config.clone()).await.unwrap().stop().await;
+    assert!(!directory.path().join("initialize").exists());
+    // Now there is a snapshot, and nothing more to say.
+    Server::start(config).await.unwrap().stop().await;
+}
+
+#[tokio::test]
+async fn a_directory_that_is_missing_is_made_unless_that_is_forbidden() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("mounted/later");
+    let forbidden = ServerConfig { datadir_autocreate: false, ..config(&missing) };
+    let refused = Server::start(forbidden.clone()).await.unwrap_err();
+    assert!(matches!(refused, ServerError::NoDirectory { .. }) && !missing.exists(), "{refused}");
+    std::fs::create_dir_all(&missing).unwrap();
+    Server::start(forbidden).await.unwrap().stop().await;
+    std::fs::remove_dir_all(&missing).unwrap();
+    Server::start(config(&missing)).await.unwrap().stop().await;
+}
+
+/// `txnLogSizeLimitInKb`: without a snapshot being due, a log file that has grown beyond the limit is followed by another.
+#[tokio::test]
+async fn a_log_file_does_not_grow_beyond_its_limit() {
+    let directory = tempfile::tempdir().unwrap();
+    let limited = ServerConfig { txn_log_size_limit_kb: Some(10), ..config(directory.path()) };
+    let (server, client) = start(limited).await;
+    for number in 0..8 {
+        client.create(&format!("/{number}"), vec![b'x'; 6_000], CreateMode::Persistent).await.unwrap();
+    }
+    server.stop().await;
+    let version = directory.path().join("version-2");
+    let logs = menagerie_core::storage::log_files(&RealDisk, &version).unwrap();
+    // Two writes fill a file beyond the limit, and the next one opens another.
+    assert!(logs.len() >= 4, "{logs:?}");
+    assert_eq!(snapshot_files(&RealDisk, &version).unwrap().len(), 1);
+    let (server, client) = start(config(directory.path())).await;
+    assert!(client.exists("/7").await.unwrap().is_some());
+    server.stop().await;
+}

@@ -191,6 +191,46 @@ fn credentials_prove_what_they_prove_to_the_reference() -> TestResult {
     Ok(())
 }
 
+#[test]
+fn who_must_prove_an_identity_is_turned_away_without_one() -> TestResult {
+    let settings = [("enforce.auth.enabled", "true"), ("enforce.auth.schemes", "digest")];
+    let lines = compare(&settings, |steps| {
+        let get = PathRequest { path: "/".into(), watch: false };
+        for (what, op) in [("get", OpCode::GetData), ("create", OpCode::Create), ("whoAmI", OpCode::WhoAmI)] {
+            steps.ask_in_vain(what, op.code(), &get)?;
+        }
+        steps.authenticate("ip", "not enough")?;
+        steps.ask_in_vain("get", OpCode::GetData.code(), &get)?;
+        steps.authenticate("digest", "user:pass")?;
+        steps.create("/a", "")?;
+        steps.get("/a")
+    })?;
+    assert!(lines[0].contains("SessionClosedRequireSaslAuth"), "{lines:#?}");
+    Ok(())
+}
+
+#[test]
+fn digests_are_of_the_configured_algorithm_or_not_at_all() -> TestResult {
+    for setting in [
+        ("DigestAuthenticationProvider.digestAlg", "SHA-256"),
+        ("DigestAuthenticationProvider.digestAlg", "SHA-512"),
+        ("DigestAuthenticationProvider.enabled", "false"),
+    ] {
+        compare(&[setting], |steps| {
+            steps.authenticate("digest", "user:pass")?;
+            who_am_i(steps)?;
+            for (number, list) in [acl(31, "auth", ""), acl(31, "digest", "u:p")].into_iter().enumerate() {
+                let path = format!("/{number}");
+                let request = CreateRequest { acl: list, ..creation(&path, "") };
+                steps.ask("create", OpCode::Create, &request)?;
+                get_acl(steps, &path)?;
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
 /// Each permission alone, and all but each: every op on such a znode and below it, alone and in multis.
 #[test]
 fn every_op_asks_for_the_permission_that_the_reference_asks_for() -> TestResult {

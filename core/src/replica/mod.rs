@@ -41,6 +41,7 @@ use crate::wire::{ErrorCode, OpCode, Zxid};
 use crate::zab::{Leader, ServerId};
 use outstanding::Outstanding;
 use quota::QuotaLog;
+use reaper::Reaper;
 
 /// A client connection of this member.
 pub type ConnId = u64;
@@ -78,6 +79,10 @@ pub struct Config {
     pub max_txn_bytes: usize,
     /// How often containers and TTL znodes are looked for, in milliseconds.
     pub container_check_interval_ms: u64,
+    /// How many of them are deleted in a minute at most; at least 1.
+    pub container_max_per_minute: u64,
+    /// How long a container may stay that never had a child, in milliseconds; 0 for ever.
+    pub container_max_never_used_ms: i64,
     /// How credentials and ACLs are judged.
     pub auth: AuthConfig,
 }
@@ -189,7 +194,7 @@ pub struct Replica {
     pending: Outstanding,
     quota_log: QuotaLog,
     barriers: VecDeque<Barrier>,
-    next_reap_ms: u64,
+    reaper: Reaper,
     outputs: VecDeque<Output>,
 }
 
@@ -211,7 +216,7 @@ impl Replica {
             leader: Leader::new(BTreeSet::from([me]), last_zxid),
             pending: Outstanding::new(digest),
             quota_log: QuotaLog::default(),
-            next_reap_ms: now.monotonic_ms + config.container_check_interval_ms,
+            reaper: Reaper::new(now, &config),
             config,
             shared,
             sessions,
@@ -249,7 +254,8 @@ impl Replica {
 
     /// When [`Input::Tick`] is due, in monotonic milliseconds. Touches collected until then must be given before it.
     pub fn poll_timeout(&self) -> u64 {
-        self.sessions.next_due_ms().map_or(self.next_reap_ms, |due| due.min(self.next_reap_ms))
+        let reap = self.reaper.next_due_ms();
+        self.sessions.next_due_ms().map_or(reap, |due| due.min(reap))
     }
 
     /// Number of proposals that are not applied yet.
@@ -269,10 +275,7 @@ impl Replica {
             self.shared.tallies().count_expired();
             self.propose_close(now, session, 0, Origin::Internal);
         }
-        if now.monotonic_ms >= self.next_reap_ms {
-            self.next_reap_ms = now.monotonic_ms + self.config.container_check_interval_ms;
-            self.reap(now);
-        }
+        self.reap(now);
     }
 
     fn disconnected(&mut self, conn: ConnId) {

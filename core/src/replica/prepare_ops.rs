@@ -35,8 +35,7 @@ impl Scope<'_> {
     ) -> Result<Txn, ErrorCode> {
         let mode = self.mode(request.flags, ttl_ms)?;
         light_check(&request.path)?;
-        let acl =
-            auth::normalise(&request.acl, self.ids, self.config.max_txn_bytes).map_err(|_| ErrorCode::InvalidAcl)?;
+        let acl = self.normal_acl(&request.acl)?;
         let parent_path = path::parent(&request.path);
         let parent = self.node(parent_path).ok_or(ErrorCode::NoNode)?;
         self.permitted(&parent.acl, Perms::CREATE)?;
@@ -122,8 +121,7 @@ impl Scope<'_> {
 
     pub(super) fn set_acl(&mut self, request: SetAclRequest) -> Result<Txn, ErrorCode> {
         path::validate(&request.path).map_err(|_| ErrorCode::BadArguments)?;
-        let acl =
-            auth::normalise(&request.acl, self.ids, self.config.max_txn_bytes).map_err(|_| ErrorCode::InvalidAcl)?;
+        let acl = self.normal_acl(&request.acl)?;
         let node = self.checked_node(&request.path, Perms::ADMIN)?;
         expect_version(request.version, node.stat.aversion)?;
         let version = node.stat.aversion.wrapping_add(1);
@@ -172,6 +170,11 @@ impl Scope<'_> {
         let node = self.node(path).ok_or(ErrorCode::NoNode)?;
         self.permitted(&node.acl, needed)?;
         Ok(node)
+    }
+
+    fn normal_acl(&self, acl: &[Acl]) -> Result<Vec<Acl>, ErrorCode> {
+        let normal = auth::normalise(&self.config.auth, acl, self.ids, self.config.max_txn_bytes);
+        normal.map_err(|_| ErrorCode::InvalidAcl)
     }
 
     fn permitted(&self, acl: &[Acl], needed: Perms) -> Result<(), ErrorCode> {

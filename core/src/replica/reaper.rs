@@ -1,17 +1,64 @@
-//! Containers that lost their last child, and TTL znodes that were not written in time, are deleted (protocol §7.6).
+//! Containers that lost their last child, and TTL znodes that were not written in time, are deleted (protocol §7.6): looked for
+//! at an interval, and deleted one after the other, no faster than configured.
 
-use super::{Origin, Replica, Request, Time};
+use std::collections::VecDeque;
+
+use super::{Config, Origin, Replica, Request, Time};
 use crate::jute::Encode;
 use crate::tree::NodeKind;
 use crate::wire::OpCode;
 use crate::wire::proto::PathOnly;
 
-/// The most znodes reaped in one look.
+const MINUTE_MS: u64 = 60_000;
+/// The most znodes found in one look: when they are deleted, the next look is at once.
 const MOST: usize = 10_000;
+
+/// What is to be deleted, and when.
+#[derive(Debug)]
+pub(super) struct Reaper {
+    found: VecDeque<String>,
+    /// Since when they are being deleted, in monotonic milliseconds, and how many of them are.
+    since_ms: u64,
+    done: u64,
+    next_look_ms: u64,
+    per_minute: u64,
+}
+
+impl Reaper {
+    pub(super) fn new(now: Time, config: &Config) -> Self {
+        Reaper {
+            found: VecDeque::new(),
+            since_ms: 0,
+            done: 0,
+            next_look_ms: now.monotonic_ms + config.container_check_interval_ms,
+            per_minute: config.container_max_per_minute.max(1),
+        }
+    }
+
+    /// When there is something to do, in monotonic milliseconds.
+    pub(super) fn next_due_ms(&self) -> u64 {
+        if self.found.is_empty() { self.next_look_ms } else { self.next_deletion_ms() }
+    }
+
+    fn next_deletion_ms(&self) -> u64 {
+        self.since_ms + self.done.saturating_mul(MINUTE_MS) / self.per_minute
+    }
+
+    fn take_due(&mut self, now: Time) -> Option<String> {
+        if self.next_deletion_ms() > now.monotonic_ms {
+            return None;
+        }
+        self.done += 1;
+        self.found.pop_front()
+    }
+}
 
 impl Replica {
     pub(super) fn reap(&mut self, now: Time) {
-        for path in self.candidates(now) {
+        if self.reaper.found.is_empty() && now.monotonic_ms >= self.reaper.next_look_ms {
+            self.look(now);
+        }
+        while let Some(path) = self.reaper.take_due(now) {
             tracing::info!(path, "reaping");
             let request = Request {
                 conn: 0,
@@ -26,16 +73,32 @@ impl Replica {
         }
     }
 
-    fn candidates(&self, now: Time) -> Vec<String> {
+    fn look(&mut self, now: Time) {
+        let found = self.candidates(now);
+        let pause_ms = if found.len() < MOST { self.config.container_check_interval_ms } else { 0 };
+        self.reaper.next_look_ms = now.monotonic_ms + pause_ms;
+        // Not before the last one's time is up: the pace is kept from one look to the next.
+        self.reaper.since_ms = self.reaper.next_deletion_ms().max(now.monotonic_ms);
+        (self.reaper.found, self.reaper.done) = (found, 0);
+    }
+
+    fn candidates(&self, now: Time) -> VecDeque<String> {
+        let never_used_ms = self.config.container_max_never_used_ms;
         let tree = self.shared.tree();
         let empty = tree.containers().chain(tree.ttl_nodes()).filter_map(|path| tree.node(path));
         empty
             .filter(|node| node.child_count() == 0)
-            .filter(|node| match node.kind() {
-                NodeKind::Container => node.persisted().cversion > 0,
-                NodeKind::Ttl { ms } => now.wall_ms - node.persisted().mtime > ms,
-                NodeKind::Persistent | NodeKind::Ephemeral(_) => false,
+            .filter(|node| {
+                let unwritten_ms = now.wall_ms - node.persisted().mtime;
+                match node.kind() {
+                    NodeKind::Container if node.persisted().cversion > 0 => true,
+                    NodeKind::Container => never_used_ms > 0 && unwritten_ms > never_used_ms,
+                    NodeKind::Ttl { ms } => unwritten_ms > ms,
+                    NodeKind::Persistent | NodeKind::Ephemeral(_) => false,
+                }
             })
+            // What was reaped a moment ago may not be applied yet.
+            .filter(|node| self.pending.node(&tree, node.path()).is_some())
             .take(MOST)
             .map(|node| node.path().to_owned())
             .collect()

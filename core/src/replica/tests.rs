@@ -54,6 +54,8 @@ impl Member {
             reconfig_enabled: false,
             max_txn_bytes: 1 << 20,
             container_check_interval_ms: 60_000,
+            container_max_per_minute: 10_000,
+            container_max_never_used_ms: 0,
             auth: AuthConfig::default(),
         };
         Member { replica: Replica::new(config, Arc::clone(&shared), now), shared, told, now, xid: 0 }
@@ -390,11 +392,41 @@ fn empty_containers_and_stale_ttl_znodes_are_reaped() {
     let (_, body) = member.call(session, OpCode::CreateTtl, &ttl);
     assert!(PathOnly::from_bytes(&body).is_ok());
     member.replica.handle(member.now, Input::Touched(vec![(session, 60_000)]));
-    member.now = Time { monotonic_ms: 60_000, wall_ms: 61_000 };
-    member.replica.handle(member.now, Input::Tick);
-    member.settle();
+    // Ten thousand a minute: one each six milliseconds.
+    for monotonic_ms in [60_000, 60_006] {
+        member.now = Time { monotonic_ms, wall_ms: 61_000 };
+        member.replica.handle(member.now, Input::Tick);
+        member.settle();
+    }
     let tree = member.shared.tree();
     assert!(tree.node("/c").is_none() && tree.node("/t").is_none() && tree.node("/unused").is_some());
+}
+
+/// Two a minute: one when they are found, and one after each half of a minute.
+#[test]
+fn containers_are_reaped_no_faster_than_configured_and_unused_ones_in_their_time() {
+    let mut member = Member::new();
+    member.replica.config.container_max_per_minute = 2;
+    member.replica.config.container_max_never_used_ms = 59_000;
+    member.replica.reaper = Reaper::new(member.now, &member.replica.config);
+    let session = member.connect(CONN, 0, None).session_id;
+    for path in ["/a", "/b", "/c"] {
+        member.call(session, OpCode::CreateContainer, &create(path, 4));
+    }
+    member.now.wall_ms += 10_000;
+    member.call(session, OpCode::CreateContainer, &create("/later", 4));
+    let mut left = Vec::new();
+    for at_ms in [59_999, 60_000, 89_999, 90_000, 119_999, 120_000, 149_999, 150_000] {
+        member.now = Time { monotonic_ms: at_ms, wall_ms: 1_000 + at_ms as i64 };
+        member.replica.handle(member.now, Input::Touched(vec![(session, at_ms)]));
+        while member.replica.poll_timeout() <= at_ms {
+            member.replica.handle(member.now, Input::Tick);
+        }
+        member.settle();
+        left.push(member.shared.tree().containers().count());
+    }
+    // `/later` is found when the others are gone, and waits for its turn.
+    assert_eq!(left, [4, 3, 3, 2, 2, 1, 1, 0]);
 }
 
 /// A negative one with the flags of a plain znode ends the reference.

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 pub use super::throttle::{NewSessionsConfig, ThrottleConfig};
 use super::zoo_cfg;
+use crate::auth::AuthConfig;
 use crate::wire::ensemble::Ensemble;
 
 /// Everything the server can be told (protocol §4.2). Each field names its key in `zoo.cfg`, and its unit.
@@ -50,12 +51,20 @@ pub struct ServerConfig {
     pub snap_count: u32,
     /// `snapSizeLimitInKb`, in KiB of log between two snapshots. `None`: no limit.
     pub snap_size_limit_kb: Option<u64>,
+    /// `txnLogSizeLimitInKb`, in KiB: a log file longer than this is closed, and the next transaction opens another. `None`: no
+    /// limit.
+    pub txn_log_size_limit_kb: Option<u64>,
     /// `forceSync`: `fdatasync` before a write is acknowledged. Without it a power cut loses acknowledged writes.
     pub force_sync: bool,
     /// `fsync.warningthresholdms`, in milliseconds: a slower sync is reported.
     pub fsync_warning_threshold_ms: u32,
     /// `snapshot.trust.empty`: start from logs although there is no snapshot.
     pub snapshot_trust_empty: bool,
+    /// `datadir.autocreate`: make directories that are missing. Otherwise the server does not start without them.
+    pub datadir_autocreate: bool,
+    /// `db.autocreate`: begin with an empty tree where there is no data. Otherwise that needs the file `initialize` in one of the
+    /// two directories, which is removed at the start: whoever lost their data does not serve nothing in its place.
+    pub db_autocreate: bool,
     /// `autopurge.snapRetainCount`: snapshots that a purge keeps; at least 3.
     pub autopurge_snap_retain_count: u32,
     /// `autopurge.purgeInterval`, in milliseconds (hours in the file, or with a unit: `30m`). `None`: never.
@@ -64,16 +73,19 @@ pub struct ServerConfig {
     pub four_letter_words: FourLetterWords,
     /// `digest.enabled`: digests of the tree in transactions and snapshots.
     pub digest_enabled: bool,
-    /// `DigestAuthenticationProvider.superDigest`: `user:base64(sha1(user:password))` of whom no ACL binds.
-    pub super_digest: Option<String>,
-    /// `skipACL`: permit everything to everybody.
-    pub skip_acl: bool,
+    /// `DigestAuthenticationProvider.*`, `skipACL`, `enforce.auth.*`: how credentials and access lists are judged.
+    pub auth: AuthConfig,
     /// `extendedTypesEnabled`: znodes with a time to live.
     pub extended_types_enabled: bool,
     /// `enforceQuota`: refuse writes that exceed the hard limit of a quota. Otherwise that is only logged.
     pub enforce_quota: bool,
     /// `znode.container.checkIntervalMs`, in milliseconds: how often empty containers and expired TTL nodes are looked for.
     pub container_check_interval_ms: u32,
+    /// `znode.container.maxPerMinute`: how many of them are deleted in a minute at most.
+    pub container_max_per_minute: u32,
+    /// `znode.container.maxNeverUsedIntervalMs`, in milliseconds: how long a container may stay that never had a child. 0: for
+    /// ever.
+    pub container_max_never_used_ms: u32,
     /// `readonlymode.enabled`: serve reads without a quorum.
     pub read_only_mode_enabled: bool,
     /// `reconfigEnabled`: members may be changed while the ensemble runs.
@@ -117,18 +129,22 @@ impl Default for ServerConfig {
             pre_alloc_kb: 65_536,
             snap_count: 100_000,
             snap_size_limit_kb: Some(4_194_304),
+            txn_log_size_limit_kb: None,
             force_sync: true,
             fsync_warning_threshold_ms: 1000,
             snapshot_trust_empty: false,
+            datadir_autocreate: true,
+            db_autocreate: true,
             autopurge_snap_retain_count: 3,
             autopurge_purge_interval_ms: None,
             four_letter_words: FourLetterWords::default(),
             digest_enabled: true,
-            super_digest: None,
-            skip_acl: false,
+            auth: AuthConfig::default(),
             extended_types_enabled: false,
             enforce_quota: false,
             container_check_interval_ms: 60_000,
+            container_max_per_minute: 10_000,
+            container_max_never_used_ms: 0,
             read_only_mode_enabled: false,
             reconfig_enabled: false,
             standalone_enabled: true,

@@ -1,6 +1,7 @@
 //! Why a server does not start, or cannot go on.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use super::config::ConfigError;
 use crate::storage;
@@ -15,6 +16,23 @@ pub enum ServerError {
     /// The data directory cannot be used or its files cannot be read.
     #[error(transparent)]
     Storage(#[from] storage::Error),
+    /// `datadir.autocreate=false`, and a directory is missing.
+    #[error(
+        "{} does not exist, and datadir.autocreate=false: mount or make it, or correct dataDir and dataLogDir", directory.display()
+    )]
+    NoDirectory {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// `db.autocreate=false`, and there is no data.
+    #[error(
+        "{0} holds no snapshot and no transaction, and db.autocreate=false: bring the data back; if this server is new, make \
+         the file {0}/initialize and start again", data_dir.display()
+    )]
+    NoDatabase {
+        /// The data directory.
+        data_dir: PathBuf,
+    },
     /// The client address cannot be listened on.
     #[error(
         "cannot listen on {address}: {source}; is another server running there? clientPort and clientPortAddress choose another place"
@@ -41,7 +59,10 @@ impl ServerError {
     pub fn exit_code(&self) -> u8 {
         match self {
             ServerError::Config(_) => 2,
-            ServerError::Storage(_) | ServerError::DiskFailed => 3,
+            ServerError::Storage(_)
+            | ServerError::NoDirectory { .. }
+            | ServerError::NoDatabase { .. }
+            | ServerError::DiskFailed => 3,
             ServerError::Bind { .. } | ServerError::Thread(_) => 1,
         }
     }

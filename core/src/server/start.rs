@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize};
 use std::sync::mpsc;
@@ -78,6 +79,9 @@ struct Recovered {
 
 fn recover(config: &ServerConfig) -> Result<(Recovered, TxnLog), ServerError> {
     let (snapshot_dir, log_dir) = (version_dir(&config.data_dir), version_dir(&config.data_log_dir));
+    if !config.datadir_autocreate {
+        require_directories(config)?;
+    }
     for directory in [&snapshot_dir, &log_dir] {
         let created = disk().create_dir_all(directory);
         created.map_err(|source| storage::Error::Io { action: "create", path: directory.clone(), source })?;
@@ -86,6 +90,7 @@ fn recover(config: &ServerConfig) -> Result<(Recovered, TxnLog), ServerError> {
     if log_dir != snapshot_dir {
         locks.push(storage::lock(disk().as_ref(), &log_dir)?);
     }
+    let may_be_empty = config.db_autocreate || storage::has_initialize_mark(disk().as_ref(), &directories(config))?;
     let max_entry_bytes = max_txn_bytes(config);
     let options = RecoverOptions { trust_empty: config.snapshot_trust_empty, max_entry_bytes, seed: fastrand::u64(..) };
     let recovered = storage::recover(&disk(), &snapshot_dir, &log_dir, &options)?;
@@ -93,6 +98,9 @@ fn recover(config: &ServerConfig) -> Result<(Recovered, TxnLog), ServerError> {
         tracing::warn!("{}", recovered.report);
     } else {
         tracing::info!("{}", recovered.report);
+    }
+    if recovered.report.is_fresh() && !may_be_empty {
+        return Err(ServerError::NoDatabase { data_dir: config.data_dir.clone() });
     }
     let mut tree = recovered.tree;
     // Without a snapshot the reference would not start on this directory, nor would we a second time.
@@ -124,6 +132,20 @@ fn recover(config: &ServerConfig) -> Result<(Recovered, TxnLog), ServerError> {
     Ok((Recovered { tree, sessions: recovered.sessions, txns_replayed, needs_snapshot, locks }, log))
 }
 
+fn directories(config: &ServerConfig) -> [&Path; 2] {
+    [&config.data_dir, &config.data_log_dir]
+}
+
+/// `datadir.autocreate=false`: the directories themselves must be there; what is below them is the server's to make.
+fn require_directories(config: &ServerConfig) -> Result<(), ServerError> {
+    for directory in directories(config) {
+        if disk().list(directory).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            return Err(ServerError::NoDirectory { directory: directory.to_owned() });
+        }
+    }
+    Ok(())
+}
+
 fn assemble(
     config: ServerConfig,
     address: SocketAddr,
@@ -133,7 +155,7 @@ fn assemble(
     log: TxnLog,
 ) -> Result<Server, ServerError> {
     let registry = Arc::new(Registry::default());
-    let auth = AuthConfig { super_digest: config.super_digest.clone(), skip_acl: config.skip_acl };
+    let auth = config.auth.clone();
     let sink = Box::new(Sink { registry: Arc::clone(&registry), auth: auth.clone(), metrics: Arc::clone(&metrics) });
     let shared = Arc::new(Shared::new(recovered.tree, recovered.sessions, sink));
     let replica = Replica::new(replica_config(&config, &auth), Arc::clone(&shared), clock.now());
@@ -141,6 +163,7 @@ fn assemble(
     if recovered.needs_snapshot {
         snapshotter.write()?;
     }
+    storage::remove_initialize_mark(disk().as_ref(), &directories(&config))?;
     snapshotter.purge_regularly();
     let (events, event_receiver) = mpsc::channel();
     let (log_sender, batches) = mpsc::channel();
@@ -167,8 +190,8 @@ fn assemble(
     let failed = CancellationToken::new();
     let policy = SnapshotPolicy {
         max_txns: u64::from(context.config.snap_count),
-        max_log_bytes: context.config.snap_size_limit_kb.map(|kb| kb * 1024),
-        ..SnapshotPolicy::default()
+        max_log_bytes: context.config.snap_size_limit_kb.map(|kb| kb.saturating_mul(1024)),
+        max_file_bytes: context.config.txn_log_size_limit_kb.map(|kb| kb.saturating_mul(1024)),
     };
     let mut trigger = SnapshotTrigger::new(policy, fastrand::u64(..));
     if !recovered.needs_snapshot && trigger.logged(recovered.txns_replayed, 0, 0) == SnapshotDue::RollAndSnapshot {
@@ -213,6 +236,8 @@ fn replica_config(config: &ServerConfig, auth: &AuthConfig) -> replica::Config {
         reconfig_enabled: config.reconfig_enabled,
         max_txn_bytes: max_txn_bytes(config),
         container_check_interval_ms: config.container_check_interval_ms.into(),
+        container_max_per_minute: config.container_max_per_minute.into(),
+        container_max_never_used_ms: config.container_max_never_used_ms.into(),
         auth: auth.clone(),
     }
 }

@@ -47,4 +47,13 @@ impl Connection {
             self.closing = true;
         }
     }
+
+    /// Answers a request of a client without an identity of an enforced scheme, and ends the connection: nothing that was
+    /// asked before can have been admitted either.
+    pub(super) fn turn_away(&mut self, xid: i32) {
+        let schemes = &self.context.auth.enforced_schemes;
+        tracing::warn!(remote = %self.handle.remote, ?schemes, "closing a connection without an identity of an enforced scheme");
+        self.answer_header(xid, Zxid::ZERO, ErrorCode::SessionClosedRequireSaslAuth);
+        self.closing = true;
+    }
 }

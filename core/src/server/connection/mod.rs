@@ -302,6 +302,7 @@ impl Connection {
         let place = match (route, known) {
             (Route::Auth, Some(OpCode::Sasl)) => return self.sasl(xid, &body),
             (Route::Auth, _) => return self.authenticate(xid, &body),
+            _ if !self.context.auth.admits(&self.ids) => return self.turn_away(xid),
             (Route::Read, Some(op)) if self.line.is_empty() => return self.read(tree, xid, op, &body, self.now_ms),
             (Route::Read, Some(_)) => Place::Read,
             (Route::Member, Some(_)) => Place::Held,

@@ -28,6 +28,7 @@ impl Draft {
         self.config.server_id = server_id;
         self.session_timeouts()?;
         self.raise_minimums();
+        self.authentication()?;
         self.config.ensemble = self.take_ensemble(dynamic)?;
         self.check_ensemble()?;
         self.config.client_address = self.client_address()?;
@@ -61,6 +62,28 @@ impl Draft {
                 config.warnings.push(Warning { origin: self.file.clone(), key: key.to_owned(), message });
                 *value = min;
             }
+        }
+    }
+
+    /// Schemes are enforced only when that is switched on, and only such as there are: nobody could ever connect otherwise.
+    fn authentication(&mut self) -> Result<(), ConfigError> {
+        self.config.auth.digest = self.digest_enabled.then_some(self.digest_algorithm);
+        if !self.enforce_auth {
+            self.config.auth.enforced_schemes.clear();
+            return Ok(());
+        }
+        let auth = &self.config.auth;
+        if auth.enforced_schemes.is_empty() {
+            return Err(self.contradiction(
+                "enforce.auth.enabled=true and enforce.auth.schemes names no scheme: give those of which a client must \
+                 prove one, such as enforce.auth.schemes=digest",
+            ));
+        }
+        match auth.enforced_schemes.iter().find(|scheme| !auth.has_scheme(scheme)) {
+            Some(scheme) => Err(self.contradiction(format!(
+                "enforce.auth.schemes names `{scheme}`, which no client can prove here: digest and ip can be"
+            ))),
+            None => Ok(()),
         }
     }
 
@@ -139,6 +162,12 @@ impl Draft {
             Some(id) if !ensemble.members.contains_key(&id) => {
                 Err(self.contradiction(format!("{} says {id}, and there is no server.{id}", file.display())))
             }
+            // Its session ids would begin with the byte that marks a time to live (protocol §2.5).
+            Some(id) if id & 0xff == 0xff => Err(self.contradiction(format!(
+                "{} says {id}, which no member can be: the ephemeral znodes of its sessions would be taken for znodes with \
+                 a time to live; give another number, from 1 to 254",
+                file.display()
+            ))),
             Some(_) => Ok(()),
         }
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::Draft;
 use super::throttle_keys::THROTTLES;
 use super::values::{Bad, MAX_INT, MAX_TICK_MS, Value};
+use crate::auth::{DigestAlgorithm, UnknownAlgorithm};
 use crate::server::config::FourLetterWords;
 
 /// What became of a key whose value is allowed.
@@ -61,19 +62,28 @@ const ACTED_ON: &[(&str, Set)] = &[
     ("preAllocSize", |d, v| put(&mut d.config.pre_alloc_kb, v.int(1, MAX_INT))),
     ("snapCount", |d, v| put(&mut d.config.snap_count, v.int(1, MAX_INT))),
     ("snapSizeLimitInKb", |d, v| put(&mut d.config.snap_size_limit_kb, v.long().map(size_limit))),
+    ("txnLogSizeLimitInKb", |d, v| put(&mut d.config.txn_log_size_limit_kb, v.long().map(size_limit))),
     ("maxCnxns", |d, v| put(&mut d.config.max_cnxns, v.int(0, MAX_INT))),
     ("fsync.warningthresholdms", |d, v| put(&mut d.config.fsync_warning_threshold_ms, v.int(0, MAX_INT))),
     ("forceSync", |d, v| put(&mut d.config.force_sync, v.yes_no())),
     ("4lw.commands.whitelist", |d, v| put(&mut d.config.four_letter_words, Ok(FourLetterWords::parse(v.0)))),
-    ("skipACL", |d, v| put(&mut d.config.skip_acl, v.yes_no())),
+    ("skipACL", |d, v| put(&mut d.config.auth.skip_acl, v.yes_no())),
     ("extendedTypesEnabled", |d, v| put(&mut d.config.extended_types_enabled, v.boolean())),
     ("enforceQuota", |d, v| put(&mut d.config.enforce_quota, v.boolean())),
     ("digest.enabled", |d, v| put(&mut d.config.digest_enabled, v.boolean())),
     ("snapshot.trust.empty", |d, v| put(&mut d.config.snapshot_trust_empty, v.boolean())),
+    ("datadir.autocreate", |d, v| put(&mut d.config.datadir_autocreate, v.boolean())),
+    ("db.autocreate", |d, v| put(&mut d.config.db_autocreate, v.boolean())),
     ("nio.sessionlessCnxnTimeout", |d, v| put(&mut d.config.sessionless_cnxn_timeout_ms, v.int(1, MAX_INT))),
-    ("DigestAuthenticationProvider.superDigest", |d, v| put(&mut d.config.super_digest, super_digest(v).map(Some))),
+    ("DigestAuthenticationProvider.superDigest", |d, v| put(&mut d.config.auth.super_digest, super_digest(v).map(Some))),
+    ("DigestAuthenticationProvider.digestAlg", |d, v| put(&mut d.digest_algorithm, digest_algorithm(v))),
+    ("DigestAuthenticationProvider.enabled", |d, v| put(&mut d.digest_enabled, v.boolean())),
+    ("enforce.auth.enabled", |d, v| put(&mut d.enforce_auth, v.boolean())),
+    ("enforce.auth.schemes", |d, v| put(&mut d.config.auth.enforced_schemes, Ok(words(v)))),
     ("jute.maxbuffer", |d, v| put(&mut d.config.jute_maxbuffer, v.int(1024, MAX_INT).map(|bytes| bytes as usize))),
     ("readonlymode.enabled", |d, v| put(&mut d.config.read_only_mode_enabled, v.boolean())),
+    ("znode.container.maxPerMinute", |d, v| put(&mut d.config.container_max_per_minute, v.int(1, MAX_INT))),
+    ("znode.container.maxNeverUsedIntervalMs", |d, v| put(&mut d.config.container_max_never_used_ms, v.int(0, MAX_INT))),
     ("znode.container.checkIntervalMs", |d, v| put(&mut d.config.container_check_interval_ms, v.int(1, MAX_INT))),
 ];
 
@@ -115,22 +125,20 @@ const NOTED: &[(&[&str], Kind, &str)] = &[
     (&["peerType"], Kind::Role, ENSEMBLES),
     (&["quorum.auth.*", "oraclePath", "ensembleAuthName", "ssl.quorum.*"], Kind::Text, ENSEMBLES),
     (&["flushDelay", "maxWriteQueuePollTime", "maxBatchSize"], Kind::AtLeast(0), GROUP_COMMIT),
-    (&["txnLogSizeLimitInKb"], Kind::AtLeast(-1), NOT_YET),
-    (&["secureClientPort", "znode.container.maxPerMinute", "znode.container.maxNeverUsedIntervalMs",
+    (&["secureClientPort",
         "connection_throttle_local_session_weight", "zookeeper.jute.maxbuffer.extrasize", "admin.serverPort",
         "admin.idleTimeout"], Kind::AtLeast(0), NOT_YET),
     (&["request_throttle_stall_time"], Kind::AtLeast(0), NO_STALLS),
     (&["request_stale_connection_check"], Kind::Boolean, NO_ORPHANS),
     (&["localSessionsEnabled", "localSessionsUpgradingEnabled", "clientTcpKeepAlive", "enableEagerACLCheck",
-        "emulate353TTLNodes", "closeSessionTxn.enabled", "serializeLastProcessedZxid.enabled", "datadir.autocreate",
-        "db.autocreate", "audit.enable", "DigestAuthenticationProvider.enabled", "allowSaslFailedClients",
-        "sessionRequireClientSASLAuth", "enforce.auth.enabled", "kerberos.removeHostFromPrincipal",
+        "emulate353TTLNodes", "closeSessionTxn.enabled", "serializeLastProcessedZxid.enabled", "audit.enable", "allowSaslFailedClients",
+        "sessionRequireClientSASLAuth", "kerberos.removeHostFromPrincipal",
         "kerberos.removeRealmFromPrincipal", "kerberos.canonicalizeHostNames", "client.portUnification", "client.certReload",
         "admin.enableServer", "IPAuthenticationProvider.usexforwardedfor"], Kind::Boolean, NOT_YET),
     (&["snapshot.compression.method"], Kind::Compression, NOT_YET),
     (&["secureClientPortAddress", "metricsProvider.*", "authProvider.*", "audit.impl.class", "admin.*",
-        "DigestAuthenticationProvider.digestAlg", "X509AuthenticationProvider.*", "superUser", "letAnySaslUserDoX",
-        "SASLAuthenticationProvider.superPassword", "enforce.auth.schemes", "ssl.*", "java.security.auth.login.config"],
+        "X509AuthenticationProvider.*", "superUser", "letAnySaslUserDoX",
+        "SASLAuthenticationProvider.superPassword", "ssl.*", "java.security.auth.login.config"],
         Kind::Text, NOT_YET),
     (&["jvm.pause.*", "maxResponseCacheSize", "maxGetChildrenResponseCacheSize", "watchManagerName", "watcherCleanThreadsNum",
         "watcherCleanThreshold", "watcherCleanIntervalInSeconds", "maxInProcessingDeadWatchers", "bitHashCacheSize",
@@ -192,4 +200,12 @@ fn super_digest(value: Value<'_>) -> Result<String, Bad> {
         Some((user, digest)) if !user.is_empty() && !digest.is_empty() => Ok(value.0.to_owned()),
         _ => Err(Bad::new("user:base64(sha1(user:password))")),
     }
+}
+
+fn digest_algorithm(value: Value<'_>) -> Result<DigestAlgorithm, Bad> {
+    value.0.parse().map_err(|unknown: UnknownAlgorithm| Bad::new(unknown.to_string()))
+}
+
+fn words(value: Value<'_>) -> Vec<String> {
+    value.0.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }

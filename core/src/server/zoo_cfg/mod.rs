@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use super::config::{ConfigError, ServerConfig, Warning};
 use super::properties::{self, Property};
+use crate::auth::DigestAlgorithm;
 use values::{Bad, Value};
 
 /// Reads the file, the dynamic file it may name, and `myid` in its `dataDir`. Resolves `clientPortAddress`; blocks.
@@ -74,6 +75,9 @@ struct Draft {
     min_session_timeout_ms: Option<u32>,
     max_session_timeout_ms: Option<u32>,
     multi_address_enabled: bool,
+    digest_enabled: bool,
+    digest_algorithm: DigestAlgorithm,
+    enforce_auth: bool,
     dynamic_config_file: Option<PathBuf>,
     /// The `server.N`, `group.N` and `weight.N` of the file itself.
     members: Vec<Property>,
@@ -91,6 +95,9 @@ impl Draft {
             min_session_timeout_ms: None,
             max_session_timeout_ms: None,
             multi_address_enabled: false,
+            digest_enabled: true,
+            digest_algorithm: DigestAlgorithm::default(),
+            enforce_auth: false,
             dynamic_config_file: None,
             members: Vec::new(),
         };

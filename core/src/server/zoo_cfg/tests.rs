@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
+use crate::auth::DigestAlgorithm;
 use crate::server::config::FourLetterWords;
 use proptest::prelude::*;
 
@@ -62,17 +63,29 @@ fn every_key_sets_its_own_field() {
         ("fsync.warningthresholdms=20", |c| c.fsync_warning_threshold_ms = 20),
         ("forceSync=no", |c| c.force_sync = false),
         ("4lw.commands.whitelist=stat, ruok", |c| c.four_letter_words = FourLetterWords::parse("stat,ruok")),
-        ("skipACL=yes", |c| c.skip_acl = true),
+        ("skipACL=yes", |c| c.auth.skip_acl = true),
         ("extendedTypesEnabled=true", |c| c.extended_types_enabled = true),
         ("enforceQuota=true", |c| c.enforce_quota = true),
         ("digest.enabled=false", |c| c.digest_enabled = false),
         ("snapshot.trust.empty=true", |c| c.snapshot_trust_empty = true),
+        ("txnLogSizeLimitInKb=-1", |_| ()),
+        ("txnLogSizeLimitInKb=5", |c| c.txn_log_size_limit_kb = Some(5)),
+        ("datadir.autocreate=false", |c| c.datadir_autocreate = false),
+        ("db.autocreate=false", |c| c.db_autocreate = false),
+        ("DigestAuthenticationProvider.digestAlg=SHA-256", |c| c.auth.digest = Some(DigestAlgorithm::Sha256)),
+        ("DigestAuthenticationProvider.enabled=false", |c| c.auth.digest = None),
+        ("enforce.auth.schemes=digest", |_| ()),
+        ("enforce.auth.enabled=true\nenforce.auth.schemes=digest, ip", |c| {
+            c.auth.enforced_schemes = vec!["digest".to_owned(), "ip".to_owned()];
+        }),
         ("nio.sessionlessCnxnTimeout=5", |c| c.sessionless_cnxn_timeout_ms = 5),
         ("DigestAuthenticationProvider.superDigest=super:D/InIHSb7yEEbrWz8b9l71RjZJU\\=", |c| {
-            c.super_digest = Some("super:D/InIHSb7yEEbrWz8b9l71RjZJU=".to_owned());
+            c.auth.super_digest = Some("super:D/InIHSb7yEEbrWz8b9l71RjZJU=".to_owned());
         }),
         ("jute.maxbuffer=0x400000", |c| c.jute_maxbuffer = 4 << 20),
         ("readonlymode.enabled=true", |c| c.read_only_mode_enabled = true),
+        ("znode.container.maxPerMinute=7", |c| c.container_max_per_minute = 7),
+        ("znode.container.maxNeverUsedIntervalMs=8", |c| c.container_max_never_used_ms = 8),
         ("znode.container.checkIntervalMs=10", |c| c.container_check_interval_ms = 10),
     ];
     let blank = read_text("dataDir=/d").unwrap();
@@ -97,6 +110,8 @@ fn a_bad_value_is_refused_by_file_line_key_and_what_is_allowed() {
         ("autopurge.purgeInterval=soon", "a number of hours, or one with a unit"),
         ("DigestAuthenticationProvider.superDigest=super", "user:base64(sha1(user:password))"),
         ("dataLogDir=", "zoo.cfg:2: dataLogDir= is not allowed: expected a value after the key"),
+        ("DigestAuthenticationProvider.digestAlg=MD5", "expected SHA1, SHA-224, SHA-256"),
+        ("znode.container.maxPerMinute=0", "a number from 1"),
         ("localSessionsEnabled=1", "expected true or false"),
         ("snapshotSizeFactor=big", "a decimal number"),
         ("peerType=leader", "participant or observer"),
@@ -127,6 +142,8 @@ fn contradictions_are_refused() {
         ("dataDir=/d\nserver.1=a:1:2\nserver.2=b:1:2:observer".to_owned(), "one participant and 1 observer"),
         ("dataDir=/d\nserver.2=b:1:2:observer".to_owned(), "somebody must vote"),
         ("dataDir=/d\nserver.1=a:1:2|b:1:2".to_owned(), "multiAddress.enabled=true"),
+        ("dataDir=/d\nenforce.auth.enabled=true".to_owned(), "enforce.auth.schemes names no scheme"),
+        ("dataDir=/d\nenforce.auth.enabled=true\nenforce.auth.schemes=digest,sasl".to_owned(), "names `sasl`, which"),
         (format!("dataDir=/d\n{three}"), "initLimit is missing"),
         (format!("dataDir=/d\n{three}initLimit=1"), "syncLimit is missing"),
         (format!("dataDir=/d\n{LIMITS}{three}"), "/d/myid is missing"),
@@ -138,6 +155,9 @@ fn contradictions_are_refused() {
         let message = read_text(&text).unwrap_err().to_string();
         assert!(message.contains(words), "{text}: {message}");
     }
+    let members = format!("dataDir=/d\n{LIMITS}server.255=a:1:2\nserver.2=b:1:2");
+    let marked = read_as(255, &members).unwrap_err().to_string();
+    assert!(marked.contains("says 255, which no member can be") && read_as(2, &members).is_ok(), "{marked}");
     let stranger = read_as(9, &format!("dataDir=/d\n{LIMITS}{three}")).unwrap_err().to_string();
     assert!(stranger.contains("says 9, and there is no server.9"), "{stranger}");
 }
