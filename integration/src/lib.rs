@@ -9,6 +9,7 @@
 //! | [`dialogue`] | a program that is talked to through its standard input and output |
 //! | [`server`] | a server on a free port: start, kill, start again, as either software |
 //! | [`software`] | which server: ours, or the reference |
+//! | [`offline`] | the offline tools, and the files of a data directory |
 //! | [`ours`] | finds (builds) the `menagerie` binary |
 //! | [`reference`](mod@reference) | the reference server's jars, its Java shell and its C shell |
 //! | [`requirement`] | tests that need something that may be absent: skipped, or an error |
@@ -21,6 +22,7 @@
 pub mod architecture;
 pub mod dialogue;
 pub mod four_letter;
+pub mod offline;
 pub mod ours;
 pub mod port;
 pub mod probe;

@@ -35,9 +35,18 @@ impl Server {
 
     /// The same with further lines of `zoo.cfg`, as key and value; a key given here wins over the harness's own.
     pub fn start_with(software: Software, settings: &[(&str, &str)]) -> io::Result<Self> {
+        Self::start_from(software, settings, &[])
+    }
+
+    /// The same with copies of these logs and snapshots in its data directory.
+    pub fn start_from(software: Software, settings: &[(&str, &str)], files: &[PathBuf]) -> io::Result<Self> {
         let home = tempfile::Builder::new().prefix("menagerie-test-").tempdir()?;
         let port = port::free()?;
-        fs::create_dir(home.path().join("data"))?;
+        let version_dir = home.path().join("data/version-2");
+        fs::create_dir_all(&version_dir)?;
+        for file in files {
+            fs::copy(file, version_dir.join(file.file_name().unwrap_or_default()))?;
+        }
         let mut server = Self { software, home, port, child: None };
         fs::write(server.configuration(), zoo_cfg(&server.data_dir(), port, settings))?;
         server.start_again()?;

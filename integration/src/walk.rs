@@ -17,20 +17,30 @@ pub struct Znode {
     pub acl: Vec<Acl>,
 }
 
+/// Znodes asked for at once.
+const AT_ONCE: usize = 64;
+
 /// Every znode by its path, the root and `/zookeeper` with what is below it included. Meant for trees at rest: a
 /// node that goes during the walk is an error.
 pub async fn whole_tree(client: &Client) -> Result<BTreeMap<String, Znode>, Error> {
     let mut tree = BTreeMap::new();
     let mut unvisited = vec!["/".to_owned()];
-    while let Some(path) = unvisited.pop() {
-        // Calls are ordered when they are made: three replies for one round trip.
-        let data = client.get_data(&path);
-        let acl = client.get_acl(&path);
-        let children = client.get_children(&path);
-        let (data, stat) = data.await?;
-        let (acl, _) = acl.await?;
-        unvisited.extend(children.await?.iter().map(|name| path::join(&path, name)));
-        tree.insert(path, Znode { data, stat, acl });
+    while !unvisited.is_empty() {
+        let paths = unvisited.split_off(unvisited.len().saturating_sub(AT_ONCE));
+        // Calls are ordered when they are made: many replies for one round trip.
+        let calls: Vec<_> = paths
+            .into_iter()
+            .map(|path| {
+                let reads = (client.get_data(&path), client.get_acl(&path), client.get_children(&path));
+                (path, reads)
+            })
+            .collect();
+        for (path, (data, acl, children)) in calls {
+            let (data, stat) = data.await?;
+            let (acl, _) = acl.await?;
+            unvisited.extend(children.await?.iter().map(|name| path::join(&path, name)));
+            tree.insert(path, Znode { data, stat, acl });
+        }
     }
     Ok(tree)
 }

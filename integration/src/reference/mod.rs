@@ -41,6 +41,17 @@ impl Reference {
         command
     }
 
+    /// What the reference's own `SnapshotFormatter` prints of a snapshot, with the data in base64.
+    pub fn format_snapshot(&self, file: &Path) -> io::Result<String> {
+        let mut command = self.java();
+        command.args(["org.apache.zookeeper.server.SnapshotFormatter", "-d"]).arg(file);
+        let output = command.output()?;
+        if !output.status.success() {
+            return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     /// `java` with the reference's jars; the caller adds options, the main class and its arguments.
     fn java(&self) -> Command {
         let mut command = Command::new(&self.java);
