@@ -8,12 +8,13 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::jute::{Decode, DecodeError};
-use crate::wire::{ErrorCode, OpCode};
+use crate::wire::{ErrorCode, OpCode, Zxid};
 
 use super::Error;
 use super::chroot::Chroot;
 use super::error::Cause;
 use super::request::{Answer, Ticket};
+use super::trace::Trace;
 use super::watch::Registration;
 
 /// An operation under way: await it for its result.
@@ -114,16 +115,42 @@ impl<T> fmt::Debug for Call<T> {
 
 /// A call's end of its answer.
 #[derive(Debug)]
-pub(super) struct Completion(pub(super) oneshot::Sender<Answer>);
+pub(super) struct Completion {
+    sender: oneshot::Sender<Answer>,
+    trace: Option<Box<Trace>>,
+}
+
+impl Completion {
+    /// Both ends of an answer.
+    pub(super) fn channel(trace: Option<Box<Trace>>) -> (Self, oneshot::Receiver<Answer>) {
+        let (sender, receiver) = oneshot::channel();
+        (Completion { sender, trace }, receiver)
+    }
+}
 
 impl Ticket for Completion {
     fn is_abandoned(&self) -> bool {
-        self.0.is_closed()
+        self.sender.is_closed()
+    }
+
+    fn sent(&self, xid: i32) {
+        if let Some(trace) = &self.trace {
+            trace.sent(xid);
+        }
+    }
+
+    fn replied(&self, zxid: Zxid) {
+        if let Some(trace) = &self.trace {
+            trace.replied(zxid);
+        }
     }
 
     fn complete(self, answer: Answer) {
+        if let Some(trace) = self.trace {
+            trace.end(&answer);
+        }
         // A call that was dropped meanwhile ignores its answer.
-        let _ignored = self.0.send(answer);
+        let _ignored = self.sender.send(answer);
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 use crate::jute::Encode;
 use crate::wire::{OpCode, Zxid, path};
@@ -18,6 +18,7 @@ use super::event::EventQueue;
 use super::hosts;
 use super::request::{Command, Request, Special, WatchId, WatchKind, WatchRequest};
 use super::status::Published;
+use super::trace::Trace;
 use super::watch::Registration;
 use super::{ClientBuilder, Error, SessionCredentials, State, StateWatch};
 
@@ -184,8 +185,8 @@ impl Client {
     /// The client is closed in any case. While its runtime lives, it goes on trying to tell a server, until the session timeout has passed and
     /// the ensemble expires the session by itself.
     pub async fn close(&self) -> Result<(), Error> {
-        let (sender, receiver) = oneshot::channel();
-        if self.handle.commands.send(Command::Close(Some(Completion(sender)))).is_err() {
+        let (completion, receiver) = Completion::channel(Trace::begin(self, OpCode::CloseSession, ""));
+        if self.handle.commands.send(Command::Close(Some(completion))).is_err() {
             return Ok(());
         }
         match receiver.await {
@@ -275,8 +276,8 @@ impl Client {
                 path,
             ));
         }
-        let (sender, receiver) = oneshot::channel();
-        request.ticket = Some(Completion(sender));
+        let (completion, receiver) = Completion::channel(Trace::begin(self, op, path));
+        request.ticket = Some(completion);
         let registration = watch.map(|kind| self.register(kind, path));
         request.watch = registration
             .as_ref()

@@ -26,6 +26,9 @@
 //!                                                                  pending   watch_table, rewatch
 //! ```
 //!
+//! Each request has a `tracing` span of the target `menagerie_core::client::request` where somebody listens to it at DEBUG: with the operation,
+//! path, session, xid, zxid, error and latency in microseconds.
+//!
 //! `session`, `pending`, `watch_table` and `rewatch` have no clock and no socket: time is an argument, bytes and connections are
 //! inputs and outputs. This module never knows the tree, Zab or the server.
 
@@ -46,6 +49,7 @@ mod rewatch;
 mod session;
 mod state;
 mod status;
+mod trace;
 mod transport;
 mod walk;
 mod watch;

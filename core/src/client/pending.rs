@@ -73,6 +73,9 @@ impl<T: Ticket, W> Pending<T, W> {
         self.next_xid = xid.checked_add(1).unwrap_or(1);
         append(out, &request.frame, xid);
         let Request { write, special, ticket, watch, frame: _ } = request;
+        if let Some(ticket) = &ticket {
+            ticket.sent(xid);
+        }
         self.outstanding.push_back(Outstanding { xid, sent_at: now, write, special, ticket, watch });
     }
 

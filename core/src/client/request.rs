@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::jute::Encode;
 use crate::wire::proto::RequestHeader;
-use crate::wire::{HostPort, OpCode, frame};
+use crate::wire::{HostPort, OpCode, Zxid, frame};
 
 use super::error::Cause;
 use super::event::WatchedEvent;
@@ -23,6 +23,10 @@ pub(super) type Answer = Result<Bytes, Cause>;
 pub(super) trait Ticket {
     /// Whether nobody waits for the answer any more.
     fn is_abandoned(&self) -> bool;
+    /// The request is being sent with this xid.
+    fn sent(&self, _xid: i32) {}
+    /// The reply has come, and carries this zxid.
+    fn replied(&self, _zxid: Zxid) {}
     /// Hands the answer over.
     fn complete(self, answer: Answer);
 }

@@ -255,6 +255,7 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
             while out.len() < BATCH_BYTES && self.moving.is_none() {
                 let Some(request) = self.pending.next(&mut dropped) else { break };
                 if request.special == Some(Special::Auth) {
+                    request.ticket.iter().for_each(|ticket| ticket.sent(xid::AUTH));
                     append(out, &request.frame, xid::AUTH);
                     self.unanswered.auths.push_back((now, self.auths.len()));
                     let start = out.len() - request.frame.len();

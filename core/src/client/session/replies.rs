@@ -57,6 +57,7 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
                 Some(request) => {
                     self.acknowledge(Some(request.sent_at));
                     self.see(header.zxid);
+                    request.ticket.iter().for_each(|ticket| ticket.replied(header.zxid));
                     self.on_reply(request, header.err, reader.rest());
                 }
                 None => self.lose(now, &format!("the reply {xid} is out of order")),
