@@ -12,6 +12,7 @@
 //! | [`offline`] | the offline tools, and the files of a data directory |
 //! | [`ours`] | finds (builds) the `menagerie` binary |
 //! | [`reference`](mod@reference) | the reference server's jars, its Java shell and its C shell |
+//! | [`frameworks`] | Curator and Kazoo, each with a session of its recipes |
 //! | [`requirement`] | tests that need something that may be absent: skipped, or an error |
 //! | [`port`], [`four_letter`], [`raw`] | free ports, four-letter words, hand-made frames |
 //! | [`probe`] | a raw session whose answers are lines of text, to compare two servers |
@@ -22,6 +23,7 @@
 pub mod architecture;
 pub mod dialogue;
 pub mod four_letter;
+pub mod frameworks;
 pub mod offline;
 pub mod ours;
 pub mod port;

@@ -10,11 +10,13 @@ use std::process::{Command, Stdio};
 
 use crate::requirement;
 
+pub(crate) use program::lines;
+
 /// The name of this need in `MENAGERIE_REQUIRE`.
 pub const NEED: &str = "apache";
 
 /// Where Debian puts the jars; the main jar's manifest names all the others.
-const JARS: &str = "/usr/share/java";
+pub(crate) const JARS: &str = "/usr/share/java";
 const C_SHELL: &str = "/usr/lib/zookeeper/bin/cli_mt";
 
 /// The installed reference.
@@ -54,9 +56,15 @@ impl Reference {
 
     /// `java` with the reference's jars; the caller adds options, the main class and its arguments.
     fn java(&self) -> Command {
+        self.java_with(&[])
+    }
+
+    /// As [`Reference::java`], with more jars.
+    fn java_with(&self, jars: &[String]) -> Command {
         let mut command = Command::new(&self.java);
         command.stdin(Stdio::null());
-        command.arg("-cp").arg(format!("{JARS}/zookeeper.jar:{JARS}/slf4j-simple.jar"));
+        let ours = ["zookeeper.jar", "slf4j-simple.jar"].map(|jar| format!("{JARS}/{jar}"));
+        command.arg("-cp").arg([jars, &ours].concat().join(":"));
         command.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn");
         command
     }
