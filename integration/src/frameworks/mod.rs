@@ -10,6 +10,7 @@ use crate::reference::{JARS, Reference, lines};
 use crate::requirement;
 
 const CURATOR_SESSION: &str = include_str!("CuratorSession.java");
+const CURATOR_COUNT: &str = include_str!("CuratorCount.java");
 const KAZOO_SESSION: &str = include_str!("kazoo_session.py");
 
 /// The interpreter that Debian's Python packages are installed for.
@@ -38,7 +39,14 @@ impl Curator {
 
     /// Two applications with `hosts`: locks, election, counters, barriers, queue, cache, groups. The lines they printed.
     pub fn session(&self, hosts: &str) -> io::Result<Vec<String>> {
-        self.0.java_program("CuratorSession.java", CURATOR_SESSION, &Self::JARS, hosts)
+        self.0.java_program("CuratorSession.java", CURATOR_SESSION, &Self::JARS, &[hosts])
+    }
+
+    /// Adds `rounds` to the number in `file`, one at a time, each under Curator's mutex at `lock`.
+    pub fn count(&self, hosts: &str, lock: &str, file: &Path, rounds: usize) -> io::Result<()> {
+        let (file, rounds) = (file.to_string_lossy(), rounds.to_string());
+        let arguments = [hosts, lock, &file, &rounds];
+        self.0.java_program("CuratorCount.java", CURATOR_COUNT, &Self::JARS, &arguments).map(drop)
     }
 }
 

@@ -12,17 +12,22 @@ const MULTI_SESSION: &str = include_str!("MultiSession.java");
 impl Reference {
     /// Runs the multi session against `hosts` and returns the lines it printed.
     pub fn multi_session(&self, hosts: &str) -> io::Result<Vec<String>> {
-        self.java_program("MultiSession.java", MULTI_SESSION, &[], hosts)
+        self.java_program("MultiSession.java", MULTI_SESSION, &[], &[hosts])
     }
 
-    /// Runs a one-file program, with more of Debian's jars beside the reference's, against `hosts` and returns the lines it
-    /// printed.
-    pub(crate) fn java_program(&self, name: &str, source: &str, jars: &[&str], hosts: &str) -> io::Result<Vec<String>> {
+    /// Runs a one-file program, with more of Debian's jars beside the reference's, and returns the lines it printed.
+    pub(crate) fn java_program(
+        &self,
+        name: &str,
+        source: &str,
+        jars: &[&str],
+        arguments: &[&str],
+    ) -> io::Result<Vec<String>> {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join(name);
         fs::write(&file, source)?;
         let jars: Vec<String> = jars.iter().map(|jar| format!("{JARS}/{jar}")).collect();
-        lines(self.java_with(&jars).arg(&file).arg(hosts))
+        lines(self.java_with(&jars).arg(&file).args(arguments))
     }
 }
 
