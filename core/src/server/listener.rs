@@ -198,6 +198,9 @@ impl Opening<'_> {
     async fn first(&mut self) -> Result<First, Ended> {
         loop {
             if let Some(word) = take_word(&mut self.input) {
+                if !four_letter::is_known(word) {
+                    return Err(Ended::ByServer);
+                }
                 let trace_mask = if word == SET_TRACE_MASK { self.long().await? } else { 0 };
                 return Ok(First::Word(word, trace_mask));
             }

@@ -29,7 +29,12 @@ enum Word {
     Dump,
 }
 
-/// The answer to a word, or `None` when there is no such word: the connection is then closed without a byte.
+/// Whether there is such a word. If not, the connection is closed without a byte, and nothing is counted.
+pub(super) fn is_known(word: [u8; 4]) -> bool {
+    std::str::from_utf8(&word).is_ok_and(|word| find(word).is_some())
+}
+
+/// The answer to a word, or `None` when there is no such word or the server is stopping.
 /// `trace_mask` is what came with [`SET_TRACE_MASK`].
 pub(super) async fn answer(context: &Context, handle: &Handle, word: [u8; 4], trace_mask: i64) -> Option<String> {
     let word = std::str::from_utf8(&word).ok()?;
