@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use bytes::{Bytes, BytesMut};
 
 use super::connect::accepted;
-use super::{Barrier, Origin, Output, Proposal, Replica, Shared};
+use super::{Barrier, Origin, Output, Proposal, Replica, Shared, Time};
 use crate::jute::{Encode, Put};
 use crate::tree::{Change, DataTree, Outcome};
 use crate::watch::WatchEvent;
 use crate::wire::proto::{MultiResponse, MultiResult, ReplyHeader, WatcherEvent, xid};
 use crate::wire::txn::{Txn, TxnRecord};
 use crate::wire::{ErrorCode, EventKind, KeeperState, OpCode, Zxid, frame};
+use crate::zab;
 
 impl Replica {
     /// Applies everything that is committed: one lock of the tree for all of it.
@@ -20,7 +21,7 @@ impl Replica {
         let mut done = Vec::new();
         {
             let mut tree = shared.tree_mut();
-            while let Some((_, Proposal { record, origin })) = self.leader.take_committed() {
+            for Proposal { record, origin } in self.take_from_peer() {
                 let outcome = apply(&shared, &mut tree, &record);
                 done.push((record, origin, outcome));
             }
@@ -32,6 +33,38 @@ impl Replica {
             self.answer(&record, &origin, outcome);
             self.release_barriers(record.header.zxid);
         }
+    }
+
+    /// The disk has everything up to `zxid`.
+    pub(super) fn persisted(&mut self, now: Time, zxid: Zxid) {
+        let mut newest = None;
+        while let Some((_, ticket)) = self.writing.pop_front_if(|(written, _)| *written <= zxid) {
+            newest = Some(ticket);
+        }
+        if let Some(through) = newest {
+            self.peer.handle(now.monotonic_ms, zab::Input::Persisted { through });
+        }
+    }
+
+    /// Passes on what consensus wants written, and returns what it has committed.
+    pub(super) fn take_from_peer(&mut self) -> Vec<Proposal> {
+        let mut committed = Vec::new();
+        while let Some(output) = self.peer.poll_output() {
+            match output {
+                zab::Output::Persist { ticket, write: zab::Write::Append { zxid, payload } } => {
+                    self.writing.push_back((zxid, ticket));
+                    self.outputs.push_back(Output::Persist { zxid, entry: payload });
+                }
+                zab::Output::Committed { zxid, .. } => {
+                    let proposal = self.proposals.pop_front_if(|proposal| proposal.record.header.zxid == zxid);
+                    debug_assert!(proposal.is_some(), "{zxid} is committed and was not proposed here");
+                    committed.extend(proposal);
+                }
+                // The rest concerns other members, and a standalone one has none.
+                other => debug_assert!(false, "{other:?}"),
+            }
+        }
+        committed
     }
 
     /// Answers what waited for the transactions up to `applied` and for no later one.

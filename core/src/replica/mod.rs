@@ -26,7 +26,7 @@ mod shared;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 
@@ -38,7 +38,7 @@ use crate::session::{SessionIds, SessionTracker};
 use crate::wire::proto::{ConnectRequest, ConnectResponse};
 use crate::wire::txn::TxnRecord;
 use crate::wire::{ErrorCode, OpCode, Zxid};
-use crate::zab::{Leader, ServerId};
+use crate::zab::{Peer, ServerId, Ticket};
 use outstanding::Outstanding;
 use quota::QuotaLog;
 use reaper::Reaper;
@@ -190,7 +190,11 @@ pub struct Replica {
     session_ids: SessionIds,
     owners: BTreeMap<i64, ConnId>,
     connections: BTreeMap<ConnId, i64>,
-    leader: Leader<Proposal>,
+    peer: Peer,
+    /// What this member has proposed, in order, until it is committed.
+    proposals: VecDeque<Proposal>,
+    /// What is being written to disk.
+    writing: VecDeque<(Zxid, Ticket)>,
     pending: Outstanding,
     quota_log: QuotaLog,
     barriers: VecDeque<Barrier>,
@@ -213,7 +217,9 @@ impl Replica {
         }
         Replica {
             session_ids: SessionIds::new(config.server_id, now.wall_ms),
-            leader: Leader::new(BTreeSet::from([me]), last_zxid),
+            peer: Peer::standalone(me, last_zxid, now.monotonic_ms),
+            proposals: VecDeque::new(),
+            writing: VecDeque::new(),
             pending: Outstanding::new(digest),
             quota_log: QuotaLog::default(),
             reaper: Reaper::new(now, &config),
@@ -240,7 +246,7 @@ impl Replica {
             }
             Input::Disconnected { conn } => self.disconnected(conn),
             Input::Persisted { zxid } => {
-                self.leader.ack(ServerId::from(self.config.server_id), zxid);
+                self.persisted(now, zxid);
                 self.commit();
             }
             Input::Tick => self.tick(now),
@@ -260,7 +266,7 @@ impl Replica {
 
     /// Number of proposals that are not applied yet.
     pub fn outstanding(&self) -> usize {
-        self.leader.outstanding()
+        self.peer.outstanding()
     }
 
     /// The sessions by the monotonic millisecond in which they expire if nothing is heard of them, as the four-letter word

@@ -65,7 +65,7 @@ impl Replica {
             quota_log: &mut self.quota_log,
             session: request.session,
             ids: &request.ids,
-            zxid: self.leader.next_zxid(),
+            zxid: self.peer.next_zxid(),
             now,
         };
         let body = &request.body;
@@ -98,7 +98,7 @@ impl Replica {
     /// Closes a session: its ephemeral znodes go with it.
     pub(super) fn propose_close(&mut self, now: Time, session: i64, cxid: i32, origin: Origin) {
         self.sessions.set_closing(session);
-        let zxid = self.leader.next_zxid();
+        let zxid = self.peer.next_zxid();
         let shared = std::sync::Arc::clone(&self.shared);
         let tree = shared.tree();
         self.pending.begin();
@@ -118,19 +118,23 @@ impl Replica {
     }
 
     pub(super) fn propose(&mut self, now: Time, session: i64, cxid: i32, txn: Txn, origin: Origin) {
-        let zxid = self.leader.next_zxid();
+        let zxid = self.peer.next_zxid();
         let header = TxnHeader { client_id: session, cxid, zxid, time_ms: now.wall_ms, kind: txn.kind().code() };
         let digest = (self.config.digest_enabled && !matches!(txn, Txn::Error { .. }))
             .then(|| TxnDigest { version: DIGEST_VERSION, tree_digest: self.pending.digest() as i64 });
         let record = TxnRecord { header, txn, digest };
         let entry = record.to_bytes();
-        self.leader.propose(Proposal { record, origin });
-        self.outputs.push_back(Output::Persist { zxid, entry });
+        match self.peer.propose(now.monotonic_ms, entry) {
+            Ok(_) => self.proposals.push_back(Proposal { record, origin }),
+            Err(why) => debug_assert!(false, "a standalone member leads: {why}"),
+        }
+        let committed = self.take_from_peer();
+        debug_assert!(committed.is_empty(), "nothing is committed before it is on disk");
     }
 
     /// Answers when everything proposed so far is answered (protocol §7.5).
     fn after_proposals(&mut self, request: &Request, answer: Result<String, ErrorCode>) {
-        let after = self.leader.last_proposed();
+        let after = self.peer.last_proposed();
         self.barriers.push_back(Barrier { after, conn: request.conn, xid: request.xid, answer });
         let applied = self.shared.tree().last_zxid();
         self.release_barriers(applied);

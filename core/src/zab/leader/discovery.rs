@@ -1,0 +1,129 @@
+//! The leader's side of agreeing on an epoch (protocol §5.4): one above every epoch that a quorum has promised, promised by a
+//! quorum in turn. Its own promise is on disk before it asks for another's.
+
+use std::collections::BTreeSet;
+
+use super::{Leader, Phase, Refusal, Stage};
+use crate::wire::Zxid;
+use crate::wire::quorum::{LearnerInfo, PROTOCOL_VERSION, Packet};
+use crate::zab::core::Core;
+use crate::zab::epoch::HIGHEST_EPOCH;
+use crate::zab::{LinkId, Output, Quit};
+
+impl Leader {
+    pub(super) fn register(
+        &mut self,
+        core: &mut Core,
+        link: LinkId,
+        zxid: Zxid,
+        info: &LearnerInfo,
+        observer: bool,
+    ) -> Result<Result<(), Refusal>, Quit> {
+        let accepted = zxid.epoch();
+        if zxid.0 < 0 || accepted > HIGHEST_EPOCH {
+            return Ok(Err("its accepted epoch is none that can be surpassed"));
+        }
+        if info.server_id == core.config.server_id {
+            return Ok(Err("it has the leader's own id"));
+        }
+        if info.protocol_version < PROTOCOL_VERSION {
+            return Ok(Err("it speaks a quorum protocol from before 3.4"));
+        }
+        if info.config_version > core.config.ensemble.version {
+            return Ok(Err("it has a newer configuration than the leader"));
+        }
+        let votes = !observer && core.quorums.is_voter(info.server_id);
+        let decided = !matches!(self.phase, Phase::Discovery { .. });
+        if decided && votes && accepted > self.epoch {
+            // It can never follow this reign; and the next begins above its promise.
+            return Err(Quit::EpochSurpassed { epoch: self.epoch, accepted });
+        }
+        self.replace_older_link(core, link, info.server_id);
+        if let Some(remote) = self.remotes.get_mut(&link) {
+            (remote.id, remote.observer, remote.stage) = (info.server_id, observer, Stage::Registered);
+        }
+        if let Phase::Discovery { accepted: known, highest } = &mut self.phase {
+            *highest = accepted.max(*highest);
+            if votes {
+                known.insert(info.server_id, accepted);
+            }
+            self.choose_epoch(core);
+        } else if !matches!(self.phase, Phase::Promising { .. }) {
+            self.ask(core, link);
+        }
+        Ok(Ok(()))
+    }
+
+    /// A server has one link: the older is dead, even if nobody has noticed.
+    fn replace_older_link(&mut self, core: &mut Core, link: LinkId, id: i64) {
+        let older = self.links_in(|remote| remote.id == id && remote.stage != Stage::Unknown);
+        for older in older.into_iter().filter(|older| *older != link) {
+            self.link_closed(older);
+            core.emit(Output::Disconnect { link: older });
+        }
+    }
+
+    /// Decides for an epoch once a quorum has told which it has promised.
+    pub(super) fn choose_epoch(&mut self, core: &mut Core) {
+        let Phase::Discovery { accepted, highest } = &self.phase else { return };
+        if core.quorums.are_met(|id| accepted.contains_key(&id)) {
+            self.epoch = highest + 1;
+            let ticket = core.promise(self.epoch);
+            self.phase = Phase::Promising { ticket };
+        }
+    }
+
+    /// The leader's own promise is on disk.
+    pub(super) fn promised(&mut self, core: &mut Core, now_ms: u64) {
+        self.phase = Phase::Promised { by: BTreeSet::from([core.config.server_id]) };
+        self.step_ends_ms = now_ms + core.config.init_ms();
+        for link in self.links_in(|remote| remote.stage == Stage::Registered) {
+            self.ask(core, link);
+        }
+        self.end_discovery(core);
+    }
+
+    fn ask(&mut self, core: &mut Core, link: LinkId) {
+        if let Some(remote) = self.remotes.get_mut(&link) {
+            remote.stage = Stage::Asked;
+            core.send(link, Packet::LeaderInfo { zxid: Zxid::new(self.epoch, 0), protocol_version: PROTOCOL_VERSION });
+        }
+    }
+
+    pub(super) fn learner_promised(
+        &mut self,
+        core: &mut Core,
+        now_ms: u64,
+        link: LinkId,
+        last: Zxid,
+        current_epoch: Option<i32>,
+    ) -> Result<(), Refusal> {
+        let Some(remote) = self.remotes.get_mut(&link) else { return Ok(()) };
+        if let (Phase::Promised { by }, Some(current)) = (&mut self.phase, current_epoch) {
+            // The history to begin with must have everything that any member of the quorum has.
+            let own = (core.epochs.current() as i32, core.log.last());
+            if (current, last) > own {
+                return Err("its history is more recent than the leader's");
+            }
+            if !remote.observer && core.quorums.is_voter(remote.id) {
+                by.insert(remote.id);
+            }
+        }
+        remote.stage = Stage::Promised { last };
+        self.end_discovery(core);
+        if matches!(self.phase, Phase::Beginning | Phase::Reigning) {
+            self.synchronize(core, now_ms, link);
+        }
+        Ok(())
+    }
+
+    /// A quorum has promised the epoch: no older leader can commit anything any more, and this history has all that was.
+    fn end_discovery(&mut self, core: &mut Core) {
+        if let Phase::Promised { by } = &self.phase
+            && core.quorums.are_met(|id| by.contains(&id))
+        {
+            let ticket = core.take_over(self.epoch);
+            self.phase = Phase::TakingOver { ticket };
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The leader's side of bringing learners to its history (protocol §5.5), and the moment when a quorum has it.
+
+use super::{Leader, Phase, Refusal, Remote, Stage};
+use crate::wire::Zxid;
+use crate::wire::quorum::Packet;
+use crate::zab::broadcast::Broadcast;
+use crate::zab::core::Core;
+use crate::zab::learner_sync::{SyncPlan, plan};
+use crate::zab::{LinkId, Output, Role};
+
+impl Leader {
+    /// The leader's own history is on disk under the new epoch: it counts itself and sends it to the others.
+    pub(super) fn begin(&mut self, core: &mut Core, now_ms: u64) {
+        self.phase = Phase::Beginning;
+        self.step_ends_ms = now_ms + core.config.init_ms();
+        self.joined.insert(core.config.server_id);
+        for link in self.links_in(|remote| matches!(remote.stage, Stage::Promised { .. })) {
+            self.synchronize(core, now_ms, link);
+        }
+        self.begin_reign(core, now_ms);
+    }
+
+    /// Sends the history, what is outstanding, and NEWLEADER. From then on the learner is told of everything new.
+    pub(super) fn synchronize(&mut self, core: &mut Core, now_ms: u64, link: LinkId) {
+        let Some(Remote { id, observer, stage: Stage::Promised { last }, .. }) = self.remotes.get(&link) else {
+            return;
+        };
+        let (id, observer, last) = (*id, *observer, *last);
+        let reigning = matches!(self.phase, Phase::Reigning);
+        // Before the reign begins, the whole log is history.
+        let history_ends = if reigning { core.log.delivered() } else { core.log.last() };
+        let plan = if last > history_ends && core.log.has(last) {
+            // It has proposals that are still outstanding.
+            if self.joined.contains(&id) && !observer {
+                // It may have acknowledged them; they must not be cut off. That they are on its disk counts now, and it
+                // is brought up to date when they are committed.
+                self.count(core, id, last, now_ms);
+                if core.log.delivered() < last {
+                    return;
+                }
+                return self.synchronize(core, now_ms, link);
+            }
+            SyncPlan::Trunc { to: history_ends }
+        } else {
+            plan(&core.log, last)
+        };
+        let after = self.open_sync(core, link, plan, history_ends);
+        self.send_history(core, link, after, history_ends, observer);
+        let config = Some(core.config.ensemble.to_string().into());
+        core.send(link, Packet::NewLeader { zxid: Zxid::new(self.epoch, 0), config });
+        if let Some(remote) = self.remotes.get_mut(&link) {
+            remote.stage = Stage::Syncing;
+            remote.sent = core.log.last();
+        }
+    }
+
+    /// The first packet. Returns after which transaction the history is to be sent.
+    fn open_sync(&self, core: &mut Core, link: LinkId, plan: SyncPlan, history_ends: Zxid) -> Zxid {
+        tracing::info!(link, ?plan, "a learner is brought up to date");
+        match plan {
+            SyncPlan::Diff { from } => {
+                core.send(link, Packet::Diff { zxid: history_ends });
+                from
+            }
+            SyncPlan::Trunc { to } => {
+                core.send(link, Packet::Trunc { zxid: to });
+                to
+            }
+            SyncPlan::Snap => {
+                let zxid = core.log.delivered();
+                core.emit(Output::SendSnapshot { link, zxid });
+                zxid
+            }
+        }
+    }
+
+    fn send_history(&self, core: &mut Core, link: LinkId, after: Zxid, history_ends: Zxid, observer: bool) {
+        let entries: Vec<_> = core.log.after(after).cloned().collect();
+        for entry in entries {
+            let zxid = entry.zxid;
+            let is_history = zxid <= history_ends;
+            if is_history || !observer {
+                core.send(link, Packet::Proposal { zxid, payload: entry.payload });
+            }
+            if is_history {
+                core.send(link, Packet::Commit { zxid });
+            }
+        }
+    }
+
+    /// Learners whose own proposals were outstanding when they came back may go on now.
+    pub(super) fn resume_waiting(&mut self, core: &mut Core, now_ms: u64) {
+        for link in self.links_in(|remote| matches!(remote.stage, Stage::Promised { .. })) {
+            self.synchronize(core, now_ms, link);
+        }
+    }
+
+    /// The answer to NEWLEADER: the learner has the history on disk, under this epoch.
+    pub(super) fn learner_synced(
+        &mut self,
+        core: &mut Core,
+        now_ms: u64,
+        link: LinkId,
+        zxid: Zxid,
+    ) -> Result<(), Refusal> {
+        if zxid != Zxid::new(self.epoch, 0) {
+            return Err("it acknowledged another reign");
+        }
+        let Some(remote) = self.remotes.get_mut(&link) else { return Ok(()) };
+        remote.stage = Stage::Synced;
+        if !remote.observer {
+            self.joined.insert(remote.id);
+        }
+        if matches!(self.phase, Phase::Reigning) {
+            self.activate(core, now_ms, link);
+        } else {
+            self.begin_reign(core, now_ms);
+        }
+        Ok(())
+    }
+
+    /// When a quorum has the history it is committed, and the reign begins.
+    fn begin_reign(&mut self, core: &mut Core, now_ms: u64) {
+        if !matches!(self.phase, Phase::Beginning) || !core.quorums.are_met(|id| self.joined.contains(&id)) {
+            return;
+        }
+        self.phase = Phase::Reigning;
+        core.commit(core.log.last());
+        self.broadcast = Broadcast::new(Zxid::new(self.epoch, 0));
+        core.emit(Output::RoleChanged(Role::Leading { epoch: self.epoch }));
+        for link in self.links_in(|remote| remote.stage == Stage::Synced) {
+            self.activate(core, now_ms, link);
+        }
+    }
+
+    fn activate(&mut self, core: &mut Core, now_ms: u64, link: LinkId) {
+        if let Some(remote) = self.remotes.get_mut(&link) {
+            remote.stage = Stage::Active;
+            let owes = !remote.observer && remote.sent > core.log.delivered();
+            remote.owes_since_ms = owes.then_some(now_ms);
+            core.send(link, Packet::UpToDate);
+        }
+        self.heard(core, now_ms, link);
+    }
+}

@@ -1,0 +1,352 @@
+//! One member: it looks for a leader, leads, or learns. This file switches between the three and hands inputs on.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bytes::Bytes;
+
+use super::committed_log::RecentLog;
+use super::core::Core;
+use super::election::{Election, Vote};
+use super::epoch::{EpochError, Epochs};
+use super::leader::Leader;
+use super::learner::Learner;
+use super::quorum::{Quorum, Quorums};
+use super::{Config, Input, LinkId, Output, ProposeError, Quit, Role, ServerId, invariants};
+use crate::wire::Zxid;
+use crate::wire::ensemble::Ensemble;
+use crate::wire::quorum::{Packet, ServerState};
+
+/// The pause before a role that ended before it served is tried again, in milliseconds.
+const RETRY_MS: u64 = 100;
+/// How many learners may wait for this server to be elected.
+const EARLY_AT_MOST: usize = 64;
+
+/// What a member found on its disk: all of it is synced, and applied to its state.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The epochs.
+    pub epochs: Epochs,
+    /// The end of the log.
+    pub log: RecentLog,
+}
+
+#[derive(Debug)]
+enum State {
+    Looking,
+    Leading(Box<Leader>),
+    Learning(Box<Learner>),
+}
+
+/// One member of an ensemble.
+#[derive(Debug)]
+pub struct Peer {
+    core: Core,
+    election: Election,
+    state: State,
+    /// Learners that dialled before this server knew whether it leads, with what they said first.
+    early: BTreeMap<LinkId, Option<Packet>>,
+}
+
+impl Peer {
+    /// A member that begins to look for a leader.
+    ///
+    /// # Errors
+    /// [`EpochError`] when its files cannot be of one moment.
+    pub fn new(config: Config, recovered: Recovered, now_ms: u64) -> Result<Self, EpochError> {
+        let Recovered { epochs, log } = recovered;
+        if log.last().epoch() > epochs.accepted() {
+            return Err(EpochError::LogAboveAccepted { last: log.last(), accepted: epochs.accepted() });
+        }
+        let quorums = Quorums::one(Quorum::of(&config.ensemble));
+        let mut peer = Self::looking(Core::new(config, quorums, epochs, log));
+        peer.look(now_ms, now_ms);
+        Ok(peer)
+    }
+
+    /// A standalone server: the only member there is, which leads from the start and continues the order after `last`, the
+    /// last transaction in its log. It has no epochs to agree upon and never quits.
+    pub fn standalone(server_id: ServerId, last: Zxid, now_ms: u64) -> Self {
+        let config = Config::new(server_id, Ensemble::default());
+        let alone = Quorums::one(Quorum::majority(BTreeSet::from([server_id])));
+        // Nobody will ever have to be brought up to date.
+        let log = RecentLog::new(last, Vec::new(), 0, 0);
+        let mut peer = Self::looking(Core::new(config, alone, Epochs::default(), log));
+        peer.state = State::Leading(Box::new(Leader::standalone(&peer.core, now_ms)));
+        peer
+    }
+
+    fn looking(core: Core) -> Self {
+        let election = Election::new(&core.config, core.quorums.clone());
+        Peer { core, election, state: State::Looking, early: BTreeMap::new() }
+    }
+
+    /// Takes one input. What is to be done then comes from [`Peer::poll_output`].
+    pub fn handle(&mut self, now_ms: u64, input: Input) {
+        if let Err(why) = self.take(now_ms, input) {
+            self.quit(now_ms, why);
+        }
+        self.conclude_election(now_ms);
+        invariants::check(&self.core);
+    }
+
+    /// The next thing to do, in order; `None` when there is nothing more.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.core.outputs.pop_front()
+    }
+
+    /// When [`Input::Tick`] is due, in milliseconds.
+    pub fn poll_timeout(&self) -> u64 {
+        match &self.state {
+            State::Looking => self.election.due_ms(),
+            State::Leading(leader) => leader.due_ms(),
+            State::Learning(learner) => learner.due_ms(),
+        }
+    }
+
+    /// Puts a payload at the end of the order and returns its zxid, [`Peer::next_zxid`] from before the call. It comes back
+    /// as [`Output::Committed`], unless this member stops leading first; then nobody knows yet whether it ever will.
+    ///
+    /// # Errors
+    /// [`ProposeError::NotLeading`]; also when the counter of the epoch is used up, which ends this reign.
+    pub fn propose(&mut self, now_ms: u64, payload: Bytes) -> Result<Zxid, ProposeError> {
+        let State::Leading(leader) = &mut self.state else { return Err(ProposeError::NotLeading) };
+        if leader.is_reigning() && leader.next_zxid().counter() == 0 && !leader.is_standalone() {
+            self.quit(now_ms, Quit::CounterUsedUp);
+            return Err(ProposeError::NotLeading);
+        }
+        leader.propose(&mut self.core, now_ms, payload)
+    }
+
+    /// The zxid of the next proposal; of use only while this member leads.
+    pub fn next_zxid(&self) -> Zxid {
+        self.last_proposed().next()
+    }
+
+    /// The zxid of the newest proposal of this leader; of the last transaction in the log when it does not lead.
+    pub fn last_proposed(&self) -> Zxid {
+        match &self.state {
+            State::Leading(leader) if leader.is_reigning() => leader.last_proposed(),
+            _ => self.core.log.last(),
+        }
+    }
+
+    /// Number of proposals of this leader that are not committed.
+    pub fn outstanding(&self) -> usize {
+        match &self.state {
+            State::Leading(leader) => leader.outstanding(),
+            _ => 0,
+        }
+    }
+
+    /// The promised and the current epoch.
+    pub fn epochs(&self) -> Epochs {
+        self.core.epochs
+    }
+
+    /// The end of the log.
+    pub fn log(&self) -> &RecentLog {
+        &self.core.log
+    }
+
+    /// What this member tells others that it is doing.
+    pub fn server_state(&self) -> ServerState {
+        match &self.state {
+            State::Looking => ServerState::Looking,
+            State::Leading(_) => ServerState::Leading,
+            State::Learning(_) if self.core.config.votes() => ServerState::Following,
+            State::Learning(_) => ServerState::Observing,
+        }
+    }
+
+    fn take(&mut self, now_ms: u64, input: Input) -> Result<(), Quit> {
+        let state = self.server_state();
+        match input {
+            Input::Tick => self.tick(now_ms),
+            Input::Persisted { through } => {
+                self.core.persisted(through);
+                match &mut self.state {
+                    State::Looking => {}
+                    State::Leading(leader) => leader.persisted(&mut self.core, now_ms),
+                    State::Learning(learner) => learner.persisted(&mut self.core),
+                }
+                self.note_established();
+                Ok(())
+            }
+            Input::Notification { from, notification } => {
+                self.election.notification(now_ms, state, from, &notification, &mut self.core.outputs);
+                Ok(())
+            }
+            Input::ElectionLinkUp { peer } => {
+                self.election.link_up(now_ms, state, peer, &mut self.core.outputs);
+                Ok(())
+            }
+            Input::ElectionLinkDown { peer } => {
+                self.election.link_down(now_ms, peer);
+                Ok(())
+            }
+            Input::Accepted { link } => {
+                self.accepted(now_ms, link);
+                Ok(())
+            }
+            Input::Packet { link, packet } => self.packet(now_ms, link, packet),
+            Input::LinkClosed { link } => {
+                self.early.remove(&link);
+                match &mut self.state {
+                    State::Looking => Ok(()),
+                    State::Leading(leader) => {
+                        leader.link_closed(link);
+                        Ok(())
+                    }
+                    State::Learning(learner) => learner.link_closed(link),
+                }
+            }
+            Input::Connected { link, leader } => {
+                match &mut self.state {
+                    State::Learning(learner) => learner.connected(&mut self.core, now_ms, link, leader),
+                    _ => self.core.emit(Output::Disconnect { link }),
+                }
+                Ok(())
+            }
+            other => self.take_for_role(now_ms, other),
+        }
+    }
+
+    /// What only the one role or the other has a use for; elsewhere it comes too late and says nothing.
+    fn take_for_role(&mut self, now_ms: u64, input: Input) -> Result<(), Quit> {
+        match (&mut self.state, input) {
+            (_, Input::Touched(touches)) => self.core.touch(touches),
+            (State::Learning(learner), Input::ConnectFailed { leader }) => learner.connect_failed(now_ms, leader)?,
+            (State::Learning(learner), Input::Heard { link }) if learner.link() == Some(link) => {
+                learner.heard(&self.core, now_ms);
+            }
+            (State::Leading(leader), Input::Heard { link }) => leader.heard(&self.core, now_ms, link),
+            (State::Learning(learner), Input::SnapshotReceived { link }) => {
+                learner.snapshot_received(&mut self.core, link)?;
+            }
+            (State::Learning(learner), Input::Forward(request)) => learner.forward(&mut self.core, request),
+            (State::Learning(learner), Input::Revalidate { session, timeout_ms }) => {
+                learner.revalidate(&mut self.core, session, timeout_ms);
+            }
+            (State::Leading(leader), Input::SessionRevalidated { link, session, valid }) => {
+                leader.session_revalidated(&mut self.core, link, session, valid);
+            }
+            (State::Leading(leader), Input::AnswerSync { link }) => leader.answer_sync(&mut self.core, link),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self, now_ms: u64) -> Result<(), Quit> {
+        match &mut self.state {
+            State::Looking => {
+                self.election.tick(now_ms, &mut self.core.outputs);
+                Ok(())
+            }
+            State::Leading(leader) => leader.tick(&mut self.core, now_ms),
+            State::Learning(learner) => learner.tick(&mut self.core, now_ms),
+        }
+    }
+
+    fn accepted(&mut self, now_ms: u64, link: LinkId) {
+        match &mut self.state {
+            State::Leading(leader) => leader.accepted(&self.core, now_ms, link),
+            // Others may have noticed first that this server is elected.
+            State::Looking if self.early.len() < EARLY_AT_MOST => {
+                self.early.insert(link, None);
+            }
+            _ => self.core.emit(Output::Disconnect { link }),
+        }
+    }
+
+    fn packet(&mut self, now_ms: u64, link: LinkId, packet: Packet) -> Result<(), Quit> {
+        match &mut self.state {
+            State::Leading(leader) => leader.packet(&mut self.core, now_ms, link, packet)?,
+            State::Learning(learner) => learner.packet(&mut self.core, now_ms, link, packet)?,
+            State::Looking => match self.early.get_mut(&link) {
+                Some(first @ None) => *first = Some(packet),
+                Some(Some(_)) => {
+                    // Nobody says two things before it is answered.
+                    self.early.remove(&link);
+                    self.core.emit(Output::Disconnect { link });
+                }
+                None => {}
+            },
+        }
+        self.note_established();
+        Ok(())
+    }
+
+    /// Late voters are told the epoch of the reign, once there is one.
+    fn note_established(&mut self) {
+        let established = match &self.state {
+            State::Looking => false,
+            State::Leading(leader) => leader.is_reigning(),
+            State::Learning(learner) => learner.is_active(),
+        };
+        if established {
+            self.election.established(self.core.epochs.current());
+        }
+    }
+
+    fn conclude_election(&mut self, now_ms: u64) {
+        while matches!(self.state, State::Looking) {
+            let Some(vote) = self.election.decision(now_ms) else { return };
+            self.election.settle(vote);
+            if let Err(why) = self.enter(now_ms, vote) {
+                self.quit(now_ms, why);
+            }
+        }
+    }
+
+    fn enter(&mut self, now_ms: u64, vote: Vote) -> Result<(), Quit> {
+        let early = std::mem::take(&mut self.early);
+        tracing::info!(leader = vote.leader, round = vote.round, zxid = %vote.zxid, "an election has ended");
+        if vote.leader != self.core.config.server_id {
+            for link in early.into_keys() {
+                self.core.emit(Output::Disconnect { link });
+            }
+            self.state = State::Learning(Box::new(Learner::new(&mut self.core, now_ms, vote.leader)));
+            return Ok(());
+        }
+        self.state = State::Leading(Box::new(Leader::new(&mut self.core, now_ms)));
+        for (link, first) in early {
+            self.accepted(now_ms, link);
+            if let Some(packet) = first {
+                self.packet(now_ms, link, packet)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn quit(&mut self, now_ms: u64, why: Quit) {
+        let (served, links): (bool, VecDeque<LinkId>) = match &self.state {
+            State::Looking => return,
+            State::Leading(leader) => (leader.is_reigning(), leader.links().collect()),
+            State::Learning(learner) => (learner.is_active(), learner.link().into_iter().collect()),
+        };
+        if matches!(why, Quit::WouldLoseCommitted { .. }) {
+            tracing::error!(%why, "a promise of the ensemble is broken");
+        } else {
+            tracing::info!(%why, "looking for a leader again");
+        }
+        for link in links {
+            self.core.emit(Output::Disconnect { link });
+        }
+        if served {
+            self.core.emit(Output::RoleChanged(Role::Looking));
+        }
+        self.state = State::Looking;
+        let pause = if served { 0 } else { RETRY_MS };
+        self.look(now_ms, now_ms + pause);
+    }
+
+    fn look(&mut self, now_ms: u64, not_before_ms: u64) {
+        let (last, epoch) = (self.core.log.last(), self.core.epochs.current());
+        self.election.begin(now_ms, not_before_ms, last, epoch, &mut self.core.outputs);
+    }
+
+    /// This member's number.
+    pub fn server_id(&self) -> ServerId {
+        self.core.config.server_id
+    }
+}
