@@ -18,6 +18,7 @@
 //! | [`probe`] | a raw session whose answers are lines of text, to compare two servers |
 //! | [`walk`] | the whole tree of a server as a comparable value |
 //! | [`writer`] | a client that writes and remembers what it was told, to hold a server to it |
+//! | [`sim`] | an ensemble in one thread, from a seed |
 //! | [`workspace`] | the files of this repository |
 
 pub mod architecture;
@@ -32,6 +33,7 @@ pub mod raw;
 pub mod reference;
 pub mod requirement;
 pub mod server;
+pub mod sim;
 pub mod software;
 pub mod walk;
 pub mod workspace;

@@ -281,7 +281,7 @@ impl Peer {
         let established = match &self.state {
             State::Looking => false,
             State::Leading(leader) => leader.is_reigning(),
-            State::Learning(learner) => learner.is_active(),
+            State::Learning(learner) => learner.is_serving(),
         };
         if established {
             self.election.established(self.core.epochs.current());
@@ -322,7 +322,7 @@ impl Peer {
         let (served, links): (bool, VecDeque<LinkId>) = match &self.state {
             State::Looking => return,
             State::Leading(leader) => (leader.is_reigning(), leader.links().collect()),
-            State::Learning(learner) => (learner.is_active(), learner.link().into_iter().collect()),
+            State::Learning(learner) => (learner.is_serving(), learner.link().into_iter().collect()),
         };
         if matches!(why, Quit::WouldLoseCommitted { .. }) {
             tracing::error!(%why, "a promise of the ensemble is broken");

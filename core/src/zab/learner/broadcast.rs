@@ -30,6 +30,7 @@ impl Learner {
         }
         self.committed = zxid;
         core.commit(zxid);
+        self.serve_when_current(core);
         Ok(())
     }
 

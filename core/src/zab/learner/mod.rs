@@ -52,6 +52,7 @@ pub(super) struct Learner {
     observer: bool,
     link: Option<LinkId>,
     stage: Stage,
+    serving: bool,
     /// The reign that was agreed upon.
     epoch: u32,
     /// Up to here the log is known to be the beginning of the leader's.
@@ -70,6 +71,7 @@ impl Learner {
             observer: !core.config.votes(),
             link: None,
             stage: Stage::Connecting { dials: 1, again_at_ms: None },
+            serving: false,
             epoch: 0,
             matched: core.log.last(),
             committed: Zxid::ZERO,
@@ -78,9 +80,9 @@ impl Learner {
         }
     }
 
-    /// Whether it has come as far as to serve.
-    pub(super) fn is_active(&self) -> bool {
-        self.stage == Stage::Active
+    /// Whether it serves.
+    pub(super) fn is_serving(&self) -> bool {
+        self.serving
     }
 
     /// The link to the leader, when there is one.

@@ -151,12 +151,20 @@ impl Learner {
         }
     }
 
+    /// After a restart the state has the whole log, also what was not committed then. It is shown to nobody before it is.
+    pub(super) fn serve_when_current(&mut self, core: &mut Core) {
+        if !self.serving && core.log.delivered() <= self.committed {
+            self.serving = true;
+            core.emit(Output::RoleChanged(self.role()));
+        }
+    }
+
     /// The leader's history is committed, and whatever it has called committed since.
     fn up_to_date(&mut self, core: &mut Core) {
         self.stage = Stage::Active;
         self.acknowledge_reign(core);
         core.commit(self.committed);
-        core.emit(Output::RoleChanged(self.role()));
+        self.serve_when_current(core);
         self.to_ack.retain(|pending| pending.zxid > self.committed);
         self.acknowledge(core);
     }

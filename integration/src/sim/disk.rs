@@ -1,0 +1,122 @@
+//! One member's disk. What is written becomes durable later, in order; a crash forgets the rest, or all but some of it.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use menagerie_core::wire::Zxid;
+use menagerie_core::zab::{Epochs, RecentLog, Recovered, Ticket, Write};
+
+use super::options::Sabotage;
+
+/// A transaction.
+pub type Txn = (Zxid, Bytes);
+
+/// What survives a crash.
+#[derive(Clone, Debug, Default)]
+struct Image {
+    accepted: u32,
+    current: u32,
+    /// What the snapshot has, as the transactions that led to it.
+    snapshot: Vec<Txn>,
+    log: Vec<Txn>,
+}
+
+/// A write with everything it needs.
+#[derive(Debug)]
+struct Queued {
+    ticket: Ticket,
+    write: Write,
+    /// The state to install.
+    state: Vec<Txn>,
+}
+
+/// The disk.
+#[derive(Debug, Default)]
+pub struct Disk {
+    image: Image,
+    queue: VecDeque<Queued>,
+    sabotage: Option<Sabotage>,
+}
+
+impl Disk {
+    /// An empty disk.
+    pub fn new(sabotage: Option<Sabotage>) -> Self {
+        Disk { sabotage, ..Disk::default() }
+    }
+
+    /// Asks for a change; `state` is what a snapshot holds.
+    pub fn write(&mut self, ticket: Ticket, write: Write, state: Vec<Txn>) {
+        self.queue.push_back(Queued { ticket, write, state });
+    }
+
+    /// The newest write that is not durable.
+    pub fn newest(&self) -> Option<Ticket> {
+        self.queue.back().map(|queued| queued.ticket)
+    }
+
+    /// Makes everything up to `through` durable.
+    pub fn sync(&mut self, through: Ticket) {
+        while let Some(queued) = self.queue.pop_front_if(|queued| queued.ticket <= through) {
+            self.apply(queued);
+        }
+    }
+
+    /// A crash: of what is not durable, the first `kept` writes are on disk by chance.
+    pub fn crash(&mut self, kept: usize) {
+        for _ in 0..kept.min(self.queue.len()) {
+            if let Some(queued) = self.queue.pop_front() {
+                self.apply(queued);
+            }
+        }
+        self.queue.clear();
+    }
+
+    /// How many writes are not durable.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether the transaction would survive a crash now.
+    pub fn has(&self, txn: &Txn) -> bool {
+        let holds =
+            |txns: &[Txn]| txns.binary_search_by_key(&txn.0, |(zxid, _)| *zxid).is_ok_and(|at| txns[at].1 == txn.1);
+        holds(&self.image.log) || holds(&self.image.snapshot)
+    }
+
+    /// What a start finds: the whole state, and what a `Peer` needs, with the last `window` transactions in memory.
+    pub fn recover(&self, window: usize) -> Result<(Vec<Txn>, Recovered), String> {
+        let Image { accepted, current, snapshot, log } = &self.image;
+        let mut state = snapshot.clone();
+        state.extend(log.iter().cloned());
+        let last = state.last().map_or(Zxid::ZERO, |(zxid, _)| *zxid);
+        // With files that were never written, a server takes the epoch of its last transaction.
+        let accepted = (*accepted).max(last.epoch()).max(*current);
+        let epochs = Epochs::new(accepted, *current).map_err(|error| error.to_string())?;
+        let recent = log.len().saturating_sub(window);
+        let before = log[..recent].last().or(snapshot.last()).map_or(Zxid::ZERO, |(zxid, _)| *zxid);
+        let entries = log[recent..]
+            .iter()
+            .map(|(zxid, payload)| menagerie_core::zab::Entry { zxid: *zxid, payload: payload.clone() });
+        let log = RecentLog::new(before, entries.collect(), window, usize::MAX);
+        Ok((state, Recovered { epochs, log }))
+    }
+
+    fn apply(&mut self, Queued { write, state, .. }: Queued) {
+        let image = &mut self.image;
+        match write {
+            Write::AcceptedEpoch(_) if self.sabotage == Some(Sabotage::EpochNotPersisted) => {}
+            Write::AcceptedEpoch(epoch) => image.accepted = epoch,
+            Write::CurrentEpoch(epoch) => image.current = epoch,
+            Write::Append { zxid, payload } => image.log.push((zxid, payload)),
+            Write::Truncate { .. } if self.sabotage == Some(Sabotage::TruncSkipped) => {}
+            Write::Truncate { to } => {
+                image.log.retain(|(zxid, _)| *zxid <= to);
+                image.snapshot.retain(|(zxid, _)| *zxid <= to);
+            }
+            Write::InstallSnapshot { .. } => {
+                image.log.clear();
+                image.snapshot = state;
+            }
+        }
+    }
+}
