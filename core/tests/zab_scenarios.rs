@@ -1,0 +1,52 @@
+//! Rules of Zab as scripts: one member is told what happens, and what it wants done is compared with what the script says.
+//!
+//! A script is a file in `tests/zab`. Lines that begin with `>` are inputs, with the time in milliseconds first; lines that begin with
+//! `<` are the outputs that must follow, all of them. Written anew by `MENAGERIE_BLESS=1 cargo test -p menagerie-core --features
+//! replica --test zab_scenarios`; read what has changed before keeping it.
+#![cfg(feature = "replica")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test fails by panicking, and reads its scripts")]
+
+mod zab_script;
+
+/// One test for each script; its name is the rule.
+macro_rules! scenarios {
+    ($($name:ident)*) => {
+        $(#[test] fn $name() { zab_script::play(stringify!($name)); })*
+
+        #[test]
+        fn every_script_is_played() {
+            let mut files: Vec<String> = std::fs::read_dir(zab_script::folder()).unwrap()
+                .map(|file| file.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+                .collect();
+            files.sort();
+            let mut played = vec![$(stringify!($name).to_owned()),*];
+            played.sort();
+            assert_eq!(files, played);
+        }
+    };
+}
+
+scenarios! {
+    a_commit_out_of_turn_ends_following
+    a_cut_spares_what_the_leader_sends_again
+    a_cut_that_would_lose_what_is_committed_is_refused
+    a_follower_acknowledges_only_what_is_on_disk
+    a_follower_cuts_off_what_is_not_the_leaders
+    a_follower_gives_up_a_silent_leader
+    a_follower_takes_over_a_snapshot
+    a_gap_in_the_proposals_ends_following
+    a_higher_promise_ends_a_reign
+    a_leader_begins_when_a_quorum_has_its_history
+    a_leader_commits_in_order_what_a_quorum_has
+    a_leader_quits_without_a_quorum
+    a_leader_serves_its_learners
+    a_lower_epoch_is_not_followed
+    a_more_recent_history_is_not_led
+    a_promise_counts_once
+    acknowledgements_of_another_reign_are_not_counted
+    an_ensemble_of_one_leads_itself
+    an_observer_is_told_of_commits
+    an_unreachable_leader_is_dialled_five_times
+    learners_may_dial_before_the_leader_knows
+    what_a_returning_follower_acknowledged_is_not_cut_off
+}

@@ -1,0 +1,197 @@
+//! Inputs from words, and outputs as words.
+
+use bytes::Bytes;
+use menagerie_core::wire::Zxid;
+use menagerie_core::wire::quorum::{
+    ForwardedRequest, LearnerInfo, Notification, PROTOCOL_VERSION, Packet, ServerState, Touch,
+};
+use menagerie_core::zab::{Input, Output, Role, Write};
+
+/// The words of one line.
+pub struct Words<'a>(std::str::SplitWhitespace<'a>);
+
+impl<'a> Words<'a> {
+    pub fn new(line: &'a str) -> Self {
+        Words(line.split_whitespace())
+    }
+
+    pub fn more(&mut self) -> Option<&'a str> {
+        self.0.next()
+    }
+
+    pub fn next(&mut self) -> &'a str {
+        self.0.next().expect("a word more")
+    }
+
+    pub fn number(&mut self) -> u64 {
+        self.next().parse().unwrap()
+    }
+
+    fn id(&mut self) -> i64 {
+        self.number() as i64
+    }
+
+    fn zxid(&mut self) -> Zxid {
+        zxid(self.next())
+    }
+
+    fn epoch(&mut self) -> Zxid {
+        Zxid::new(self.number() as u32, 0)
+    }
+
+    fn payload(&mut self) -> Bytes {
+        Bytes::from(self.next().to_owned())
+    }
+}
+
+/// `epoch:counter`.
+pub fn zxid(word: &str) -> Zxid {
+    let (epoch, counter) = word.split_once(':').unwrap();
+    Zxid::new(epoch.parse().unwrap(), counter.parse().unwrap())
+}
+
+fn show(zxid: Zxid) -> String {
+    if zxid.0 < 0 { zxid.0.to_string() } else { format!("{}:{}", zxid.epoch(), zxid.counter()) }
+}
+
+pub fn input(word: &str, words: &mut Words<'_>) -> Input {
+    match word {
+        "tick" => Input::Tick,
+        "hears" => {
+            let from = words.id();
+            Input::Notification { from, notification: notification(words) }
+        }
+        "up" => Input::ElectionLinkUp { peer: words.id() },
+        "down" => Input::ElectionLinkDown { peer: words.id() },
+        "accepted" => Input::Accepted { link: words.number() },
+        "connected" => Input::Connected { link: words.number(), leader: words.id() },
+        "refused" => Input::ConnectFailed { leader: words.id() },
+        "closed" => Input::LinkClosed { link: words.number() },
+        "snapshot" => Input::SnapshotReceived { link: words.number() },
+        "touched" => Input::Touched(vec![Touch { session: words.id(), timeout_ms: words.id() as i32 }]),
+        "forward" => Input::Forward(request(words)),
+        "revalidate" => Input::Revalidate { session: words.id(), timeout_ms: words.id() as i32 },
+        "answer-sync" => Input::AnswerSync { link: words.number() },
+        "answer-revalidate" => {
+            Input::SessionRevalidated { link: words.number(), session: words.id(), valid: words.next() == "valid" }
+        }
+        "packet" => {
+            let link = words.number();
+            Input::Packet { link, packet: packet(words) }
+        }
+        other => panic!("no input {other}"),
+    }
+}
+
+/// `looking 3 1:2 round 4 epoch 1`.
+fn notification(words: &mut Words<'_>) -> Notification {
+    let state = match words.next() {
+        "looking" => ServerState::Looking,
+        "following" => ServerState::Following,
+        "leading" => ServerState::Leading,
+        _ => ServerState::Observing,
+    };
+    let (leader, zxid) = (words.id(), words.zxid());
+    words.next();
+    let round = words.id();
+    words.next();
+    let peer_epoch = words.id();
+    Notification { state, leader, zxid, round, peer_epoch, version: Notification::VERSION, config: Bytes::new() }
+}
+
+fn request(words: &mut Words<'_>) -> ForwardedRequest {
+    ForwardedRequest { session: words.id(), cxid: words.id() as i32, op: words.id() as i32, body: Bytes::new(), ids: None }
+}
+
+fn packet(words: &mut Words<'_>) -> Packet {
+    let info = |words: &mut Words<'_>| LearnerInfo {
+        server_id: words.id(),
+        protocol_version: PROTOCOL_VERSION,
+        config_version: 0,
+    };
+    match words.next() {
+        "FOLLOWERINFO" => Packet::FollowerInfo { info: info(words), zxid: words.epoch() },
+        "OBSERVERINFO" => Packet::ObserverInfo { info: info(words), zxid: words.epoch() },
+        "LEADERINFO" => Packet::LeaderInfo { zxid: words.epoch(), protocol_version: PROTOCOL_VERSION },
+        "ACKEPOCH" => Packet::AckEpoch { zxid: words.zxid(), current_epoch: words.more().map(|word| word.parse().unwrap()) },
+        "DIFF" => Packet::Diff { zxid: words.zxid() },
+        "TRUNC" => Packet::Trunc { zxid: words.zxid() },
+        "SNAP" => Packet::Snap { zxid: words.zxid() },
+        "NEWLEADER" => Packet::NewLeader { zxid: words.epoch(), config: None },
+        "UPTODATE" => Packet::UpToDate,
+        "PROPOSAL" => Packet::Proposal { zxid: words.zxid(), payload: words.payload() },
+        "INFORM" => Packet::Inform { zxid: words.zxid(), payload: words.payload() },
+        "COMMIT" => Packet::Commit { zxid: words.zxid() },
+        "ACK" => Packet::Ack { zxid: words.zxid() },
+        "PING" => Packet::Ping {
+            zxid: words.zxid(),
+            touches: words.more().map(|word| vec![Touch { session: word.parse().unwrap(), timeout_ms: 1 }]),
+        },
+        "SYNC" => Packet::Sync,
+        "REQUEST" => Packet::Request(request(words)),
+        "REVALIDATE" => Packet::Revalidate { session: words.id(), timeout_ms: words.id() as i32 },
+        "REVALIDATED" => Packet::Revalidated { session: words.id(), valid: words.next() == "valid" },
+        other => panic!("no packet {other}"),
+    }
+}
+
+fn show_packet(packet: &Packet) -> String {
+    let text = |payload: &Bytes| String::from_utf8_lossy(payload).into_owned();
+    match packet {
+        Packet::Request(request) => format!("REQUEST {} {} {}", request.session, request.cxid, request.op),
+        Packet::Proposal { zxid, payload } => format!("PROPOSAL {} {}", show(*zxid), text(payload)),
+        Packet::Ack { zxid } => format!("ACK {}", show(*zxid)),
+        Packet::Commit { zxid } => format!("COMMIT {}", show(*zxid)),
+        Packet::Ping { zxid, touches } => format!("PING {} {touches:?}", show(*zxid)),
+        Packet::Revalidate { session, timeout_ms } => format!("REVALIDATE {session} {timeout_ms}"),
+        Packet::Revalidated { session, valid } => format!("REVALIDATED {session} {valid}"),
+        Packet::Sync => "SYNC".to_owned(),
+        Packet::Inform { zxid, payload } => format!("INFORM {} {}", show(*zxid), text(payload)),
+        Packet::NewLeader { zxid, .. } => format!("NEWLEADER {}", zxid.epoch()),
+        Packet::FollowerInfo { zxid, info } => format!("FOLLOWERINFO {} {}", info.server_id, zxid.epoch()),
+        Packet::ObserverInfo { zxid, info } => format!("OBSERVERINFO {} {}", info.server_id, zxid.epoch()),
+        Packet::UpToDate => "UPTODATE".to_owned(),
+        Packet::Diff { zxid } => format!("DIFF {}", show(*zxid)),
+        Packet::Trunc { zxid } => format!("TRUNC {}", show(*zxid)),
+        Packet::LeaderInfo { zxid, .. } => format!("LEADERINFO {}", zxid.epoch()),
+        Packet::AckEpoch { zxid, current_epoch } => format!("ACKEPOCH {} {current_epoch:?}", show(*zxid)),
+        other => format!("{other:?}"),
+    }
+}
+
+pub fn output(output: &Output) -> String {
+    let text = |payload: &Bytes| String::from_utf8_lossy(payload).into_owned();
+    match output {
+        Output::Persist { ticket, write } => match write {
+            Write::AcceptedEpoch(epoch) => format!("persist {ticket}: acceptedEpoch {epoch}"),
+            Write::CurrentEpoch(epoch) => format!("persist {ticket}: currentEpoch {epoch}"),
+            Write::Append { zxid, payload } => format!("persist {ticket}: append {} {}", show(*zxid), text(payload)),
+            Write::Truncate { to } => format!("persist {ticket}: truncate to {}", show(*to)),
+            Write::InstallSnapshot { link, zxid } => {
+                format!("persist {ticket}: install the snapshot of link {link} at {}", show(*zxid))
+            }
+        },
+        Output::Notify { to, notification } => {
+            let Notification { state, leader, zxid, round, peer_epoch, .. } = notification;
+            format!("notify {to}: {state:?} {leader} {} round {round} epoch {peer_epoch}", show(*zxid))
+        }
+        Output::Connect { leader } => format!("connect {leader}"),
+        Output::Send { link, packet } => format!("send {link}: {}", show_packet(packet)),
+        Output::SendSnapshot { link, zxid } => format!("send {link}: SNAP {} and the state", show(*zxid)),
+        Output::Disconnect { link } => format!("disconnect {link}"),
+        Output::Committed { zxid, payload } => format!("committed {} {}", show(*zxid), text(payload)),
+        Output::RoleChanged(role) => match role {
+            Role::Looking => "looking".to_owned(),
+            Role::Leading { epoch } => format!("leading in epoch {epoch}"),
+            Role::Following { leader, epoch } => format!("following {leader} in epoch {epoch}"),
+            Role::Observing { leader, epoch } => format!("observing {leader} in epoch {epoch}"),
+        },
+        Output::ForwardedRequest { link, request } => {
+            format!("link {link} asks: {} {} {}", request.session, request.cxid, request.op)
+        }
+        Output::SessionsTouched(touches) => format!("touched {:?}", touches.iter().map(|touch| touch.session).collect::<Vec<_>>()),
+        Output::RevalidateSession { link, session, .. } => format!("link {link} asks after session {session}"),
+        Output::SessionRevalidated { session, valid } => format!("session {session} is valid: {valid}"),
+        Output::Synced => "synced".to_owned(),
+    }
+}
