@@ -18,7 +18,10 @@ fn every_promise_is_kept() -> TestResult {
         reigns += report.reigns;
     }
     // Runs in which nothing happens would keep every promise too.
-    assert!(committed > 50 * SEEDS as usize && reigns > 2 * SEEDS as usize, "{committed} transactions, {reigns} reigns");
+    assert!(
+        committed > 50 * SEEDS as usize && reigns > 2 * SEEDS as usize,
+        "{committed} transactions, {reigns} reigns"
+    );
     Ok(())
 }
 

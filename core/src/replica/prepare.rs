@@ -124,7 +124,7 @@ impl Replica {
             .then(|| TxnDigest { version: DIGEST_VERSION, tree_digest: self.pending.digest() as i64 });
         let record = TxnRecord { header, txn, digest };
         let entry = record.to_bytes();
-        match self.peer.propose(now.monotonic_ms, entry) {
+        match self.peer.propose(now.monotonic_ms, &entry) {
             Ok(_) => self.proposals.push_back(Proposal { record, origin }),
             Err(why) => debug_assert!(false, "a standalone member leads: {why}"),
         }

@@ -20,6 +20,12 @@ pub enum EpochError {
         /// The content of `currentEpoch`.
         current: u32,
     },
+    /// No epoch is left above the promised one.
+    #[error("acceptedEpoch {accepted} is the last there is; nothing can follow it")]
+    UsedUp {
+        /// The content of `acceptedEpoch`.
+        accepted: u32,
+    },
     /// The log belongs to a later epoch than was ever promised. It may be above `currentEpoch`: a crash while a history was
     /// being taken over leaves it so.
     #[error(

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::committed_log::RecentLog;
 use super::core::Core;
 use super::election::{Election, Vote};
-use super::epoch::{EpochError, Epochs};
+use super::epoch::{EpochError, Epochs, HIGHEST_EPOCH};
 use super::leader::Leader;
 use super::learner::Learner;
 use super::quorum::{Quorum, Quorums};
@@ -54,6 +54,9 @@ impl Peer {
     /// [`EpochError`] when its files cannot be of one moment.
     pub fn new(config: Config, recovered: Recovered, now_ms: u64) -> Result<Self, EpochError> {
         let Recovered { epochs, log } = recovered;
+        if epochs.accepted() > HIGHEST_EPOCH {
+            return Err(EpochError::UsedUp { accepted: epochs.accepted() });
+        }
         if log.last().epoch() > epochs.accepted() {
             return Err(EpochError::LogAboveAccepted { last: log.last(), accepted: epochs.accepted() });
         }
@@ -108,9 +111,9 @@ impl Peer {
     ///
     /// # Errors
     /// [`ProposeError::NotLeading`]; also when the counter of the epoch is used up, which ends this reign.
-    pub fn propose(&mut self, now_ms: u64, payload: Bytes) -> Result<Zxid, ProposeError> {
+    pub fn propose(&mut self, now_ms: u64, payload: &Bytes) -> Result<Zxid, ProposeError> {
         let State::Leading(leader) = &mut self.state else { return Err(ProposeError::NotLeading) };
-        if leader.is_reigning() && leader.next_zxid().counter() == 0 && !leader.is_standalone() {
+        if leader.is_reigning() && leader.counter_is_used_up() {
             self.quit(now_ms, Quit::CounterUsedUp);
             return Err(ProposeError::NotLeading);
         }

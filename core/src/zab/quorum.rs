@@ -132,8 +132,8 @@ mod tests {
 
     #[test]
     fn weighted_groups_need_most_groups_and_in_each_most_weight() {
-        let servers: String = (1..=9).map(|id| format!("server.{id}=h:1:2\n")).collect();
-        let text = servers + "group.1=1:2:3\ngroup.2=4:5:6\ngroup.3=7:8:9\nweight.4=3\nweight.9=0";
+        let servers: Vec<String> = (1..=9).map(|id| format!("server.{id}=h:1:2")).collect();
+        let text = servers.join("\n") + "\ngroup.1=1:2:3\ngroup.2=4:5:6\ngroup.3=7:8:9\nweight.4=3\nweight.9=0";
         let quorum = Quorum::of(&ensemble(&text));
         assert!(met(&quorum, &[1, 2, 7, 8]));
         assert!(met(&quorum, &[1, 2, 4]), "4 weighs more than 5 and 6 together");

@@ -10,16 +10,16 @@ use menagerie_core::wire::Zxid;
 use menagerie_core::wire::ensemble::Ensemble;
 use menagerie_core::zab::{Config, Entry, Epochs, Input, Output, Peer, RecentLog, Recovered};
 
-use words::{Words, input, output, zxid};
+use words::{Words, input, zxid};
 
 /// How many transactions a member of a script keeps in memory.
 const WINDOW: usize = 3;
 
-pub fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/zab")
 }
 
-pub fn play(name: &str) {
+pub(crate) fn play(name: &str) {
     let file = folder().join(format!("{name}.txt"));
     let script = std::fs::read_to_string(&file).unwrap();
     let played = played(&script);
@@ -57,7 +57,7 @@ fn happen(peer: &mut Peer, line: &str, last_ticket: u64, out: &mut String) {
     let now_ms = words.number();
     match words.next() {
         "propose" => {
-            if let Err(why) = peer.propose(now_ms, Bytes::from(words.next().to_owned())) {
+            if let Err(why) = peer.propose(now_ms, &Bytes::from(words.next().to_owned())) {
                 writeln!(out, "< refused: {why}").unwrap();
             }
         }

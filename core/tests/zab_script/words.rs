@@ -8,22 +8,22 @@ use menagerie_core::wire::quorum::{
 use menagerie_core::zab::{Input, Output, Role, Write};
 
 /// The words of one line.
-pub struct Words<'a>(std::str::SplitWhitespace<'a>);
+pub(crate) struct Words<'a>(std::str::SplitWhitespace<'a>);
 
 impl<'a> Words<'a> {
-    pub fn new(line: &'a str) -> Self {
+    pub(crate) fn new(line: &'a str) -> Self {
         Words(line.split_whitespace())
     }
 
-    pub fn more(&mut self) -> Option<&'a str> {
+    pub(crate) fn more(&mut self) -> Option<&'a str> {
         self.0.next()
     }
 
-    pub fn next(&mut self) -> &'a str {
+    pub(crate) fn next(&mut self) -> &'a str {
         self.0.next().expect("a word more")
     }
 
-    pub fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         self.next().parse().unwrap()
     }
 
@@ -45,7 +45,7 @@ impl<'a> Words<'a> {
 }
 
 /// `epoch:counter`.
-pub fn zxid(word: &str) -> Zxid {
+pub(crate) fn zxid(word: &str) -> Zxid {
     let (epoch, counter) = word.split_once(':').unwrap();
     Zxid::new(epoch.parse().unwrap(), counter.parse().unwrap())
 }
@@ -54,7 +54,7 @@ fn show(zxid: Zxid) -> String {
     if zxid.0 < 0 { zxid.0.to_string() } else { format!("{}:{}", zxid.epoch(), zxid.counter()) }
 }
 
-pub fn input(word: &str, words: &mut Words<'_>) -> Input {
+pub(crate) fn input(word: &str, words: &mut Words<'_>) -> Input {
     match word {
         "tick" => Input::Tick,
         "hears" => {
@@ -100,7 +100,13 @@ fn notification(words: &mut Words<'_>) -> Notification {
 }
 
 fn request(words: &mut Words<'_>) -> ForwardedRequest {
-    ForwardedRequest { session: words.id(), cxid: words.id() as i32, op: words.id() as i32, body: Bytes::new(), ids: None }
+    ForwardedRequest {
+        session: words.id(),
+        cxid: words.id() as i32,
+        op: words.id() as i32,
+        body: Bytes::new(),
+        ids: None,
+    }
 }
 
 fn packet(words: &mut Words<'_>) -> Packet {
@@ -113,7 +119,9 @@ fn packet(words: &mut Words<'_>) -> Packet {
         "FOLLOWERINFO" => Packet::FollowerInfo { info: info(words), zxid: words.epoch() },
         "OBSERVERINFO" => Packet::ObserverInfo { info: info(words), zxid: words.epoch() },
         "LEADERINFO" => Packet::LeaderInfo { zxid: words.epoch(), protocol_version: PROTOCOL_VERSION },
-        "ACKEPOCH" => Packet::AckEpoch { zxid: words.zxid(), current_epoch: words.more().map(|word| word.parse().unwrap()) },
+        "ACKEPOCH" => {
+            Packet::AckEpoch { zxid: words.zxid(), current_epoch: words.more().map(|word| word.parse().unwrap()) }
+        }
         "DIFF" => Packet::Diff { zxid: words.zxid() },
         "TRUNC" => Packet::Trunc { zxid: words.zxid() },
         "SNAP" => Packet::Snap { zxid: words.zxid() },
@@ -159,7 +167,7 @@ fn show_packet(packet: &Packet) -> String {
     }
 }
 
-pub fn output(output: &Output) -> String {
+pub(crate) fn output(output: &Output) -> String {
     let text = |payload: &Bytes| String::from_utf8_lossy(payload).into_owned();
     match output {
         Output::Persist { ticket, write } => match write {
@@ -189,7 +197,9 @@ pub fn output(output: &Output) -> String {
         Output::ForwardedRequest { link, request } => {
             format!("link {link} asks: {} {} {}", request.session, request.cxid, request.op)
         }
-        Output::SessionsTouched(touches) => format!("touched {:?}", touches.iter().map(|touch| touch.session).collect::<Vec<_>>()),
+        Output::SessionsTouched(touches) => {
+            format!("touched {:?}", touches.iter().map(|touch| touch.session).collect::<Vec<_>>())
+        }
         Output::RevalidateSession { link, session, .. } => format!("link {link} asks after session {session}"),
         Output::SessionRevalidated { session, valid } => format!("session {session} is valid: {valid}"),
         Output::Synced => "synced".to_owned(),

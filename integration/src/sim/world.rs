@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use menagerie_core::wire::ensemble::Ensemble;
 use menagerie_core::wire::quorum::{Notification, Packet};
-use menagerie_core::zab::{Input, LinkId, Output, Quorum, Role, Ticket, Write};
+use menagerie_core::zab::{Input, LinkId, Output, Peer, Quorum, Role, Ticket, Write};
 
 use super::disk::Txn;
 use super::member::Member;
@@ -71,8 +71,9 @@ impl World {
     pub fn new(options: Options) -> Self {
         let total = options.voters + options.observers;
         let role = |id: i64| if id > options.voters { "observer" } else { "participant" };
-        let text: String = (1..=total).map(|id| format!("server.{id}=host{id}:2888:3888:{}\n", role(id))).collect();
-        let ensemble: Ensemble = text.parse().unwrap_or_default();
+        let servers: Vec<String> =
+            (1..=total).map(|id| format!("server.{id}=host{id}:2888:3888:{}", role(id))).collect();
+        let ensemble: Ensemble = servers.join("\n").parse().unwrap_or_default();
         let members = (1..=total).map(|id| Member::new(id, ensemble.clone(), options.sabotage)).collect();
         World {
             rng: fastrand::Rng::with_seed(options.seed),
@@ -188,7 +189,7 @@ impl World {
     }
 
     fn carry_out(&mut self, at: MemberIndex) -> Result<(), Violation> {
-        while let Some(output) = self.members[at].peer().and_then(|peer| peer.poll_output()) {
+        while let Some(output) = self.members[at].peer().and_then(Peer::poll_output) {
             self.output(at, output)?;
         }
         self.begin_sync(at);
@@ -382,7 +383,7 @@ impl World {
         self.payloads += 1;
         let payload = Bytes::copy_from_slice(&self.payloads.to_be_bytes());
         let now_ms = self.now_ms;
-        if let Some(Ok(zxid)) = self.members[at].peer().map(|peer| peer.propose(now_ms, payload.clone())) {
+        if let Some(Ok(zxid)) = self.members[at].peer().map(|peer| peer.propose(now_ms, &payload)) {
             self.oracle.proposed(now_ms, zxid, payload)?;
         }
         self.carry_out(at)

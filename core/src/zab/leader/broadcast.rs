@@ -15,6 +15,12 @@ impl Leader {
         self.broadcast.last_proposed().next()
     }
 
+    /// Whether the last zxid of the epoch would be next. It is never given out, as in the reference; a standalone leader has no
+    /// other epoch to go to and runs on into the next number.
+    pub(in crate::zab) fn counter_is_used_up(&self) -> bool {
+        !self.is_standalone() && self.next_zxid().counter() == u32::MAX
+    }
+
     pub(in crate::zab) fn last_proposed(&self) -> Zxid {
         self.broadcast.last_proposed()
     }
@@ -28,7 +34,7 @@ impl Leader {
         &mut self,
         core: &mut Core,
         now_ms: u64,
-        payload: Bytes,
+        payload: &Bytes,
     ) -> Result<Zxid, ProposeError> {
         if !self.is_reigning() {
             return Err(ProposeError::NotLeading);
@@ -51,7 +57,9 @@ impl Leader {
         match packet {
             Packet::Ack { zxid } => self.acknowledged(core, now_ms, link, zxid),
             Packet::Ping { touches, .. } => {
-                core.emit(Output::SessionsTouched(touches.unwrap_or_default()));
+                if let Some(touches) = touches.filter(|touches| !touches.is_empty()) {
+                    core.emit(Output::SessionsTouched(touches));
+                }
                 Ok(())
             }
             Packet::Request(request) => {

@@ -209,3 +209,42 @@ impl Leader {
         self.remotes.iter().filter(|(_, remote)| wanted(remote)).map(|(link, _)| *link).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::zab::committed_log::RecentLog;
+    use crate::zab::epoch::Epochs;
+    use crate::zab::quorum::{Quorum, Quorums};
+    use crate::zab::{Config, Peer, ProposeError, Recovered};
+
+    fn alone() -> Config {
+        Config::new(1, "server.1=a:1:2".parse().unwrap())
+    }
+
+    #[test]
+    fn a_counter_that_is_used_up_ends_the_reign_before_the_last_zxid() {
+        let config = alone();
+        let quorums = Quorums::one(Quorum::of(&config.ensemble));
+        let log = RecentLog::new(Zxid::new(1, u32::MAX - 1), Vec::new(), 9, 99);
+        let mut core = Core::new(config, quorums, Epochs::new(1, 1).unwrap(), log);
+        let mut leader = Leader::in_phase(&core, 0, Phase::Reigning);
+        leader.epoch = 1;
+        assert!(leader.counter_is_used_up());
+        leader.standalone = true;
+        assert!(!leader.counter_is_used_up());
+        for counter in [u32::MAX, 0, 1] {
+            assert_eq!(leader.propose(&mut core, 0, &bytes::Bytes::new()).unwrap().counter(), counter);
+        }
+    }
+
+    #[test]
+    fn only_a_leader_proposes() {
+        let log = RecentLog::new(Zxid::ZERO, Vec::new(), 9, 99);
+        let mut peer = Peer::new(alone(), Recovered { epochs: Epochs::default(), log }, 0).unwrap();
+        let refused = peer.propose(0, &bytes::Bytes::new()).unwrap_err();
+        assert_eq!(refused, ProposeError::NotLeading);
+        assert!(refused.is_not_leading());
+    }
+}

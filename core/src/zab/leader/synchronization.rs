@@ -44,47 +44,13 @@ impl Leader {
         } else {
             plan(&core.log, last)
         };
-        let after = self.open_sync(core, link, plan, history_ends);
-        self.send_history(core, link, after, history_ends, observer);
+        let after = open_sync(core, link, plan, history_ends);
+        send_history(core, link, after, history_ends, observer);
         let config = Some(core.config.ensemble.to_string().into());
         core.send(link, Packet::NewLeader { zxid: Zxid::new(self.epoch, 0), config });
         if let Some(remote) = self.remotes.get_mut(&link) {
             remote.stage = Stage::Syncing;
             remote.sent = core.log.last();
-        }
-    }
-
-    /// The first packet. Returns after which transaction the history is to be sent.
-    fn open_sync(&self, core: &mut Core, link: LinkId, plan: SyncPlan, history_ends: Zxid) -> Zxid {
-        tracing::info!(link, ?plan, "a learner is brought up to date");
-        match plan {
-            SyncPlan::Diff { from } => {
-                core.send(link, Packet::Diff { zxid: history_ends });
-                from
-            }
-            SyncPlan::Trunc { to } => {
-                core.send(link, Packet::Trunc { zxid: to });
-                to
-            }
-            SyncPlan::Snap => {
-                let zxid = core.log.delivered();
-                core.emit(Output::SendSnapshot { link, zxid });
-                zxid
-            }
-        }
-    }
-
-    fn send_history(&self, core: &mut Core, link: LinkId, after: Zxid, history_ends: Zxid, observer: bool) {
-        let entries: Vec<_> = core.log.after(after).cloned().collect();
-        for entry in entries {
-            let zxid = entry.zxid;
-            let is_history = zxid <= history_ends;
-            if is_history || !observer {
-                core.send(link, Packet::Proposal { zxid, payload: entry.payload });
-            }
-            if is_history {
-                core.send(link, Packet::Commit { zxid });
-            }
         }
     }
 
@@ -141,5 +107,39 @@ impl Leader {
             core.send(link, Packet::UpToDate);
         }
         self.heard(core, now_ms, link);
+    }
+}
+
+/// The first packet. Returns after which transaction the history is to be sent.
+fn open_sync(core: &mut Core, link: LinkId, plan: SyncPlan, history_ends: Zxid) -> Zxid {
+    tracing::info!(link, ?plan, "a learner is brought up to date");
+    match plan {
+        SyncPlan::Diff { from } => {
+            core.send(link, Packet::Diff { zxid: history_ends });
+            from
+        }
+        SyncPlan::Trunc { to } => {
+            core.send(link, Packet::Trunc { zxid: to });
+            to
+        }
+        SyncPlan::Snap => {
+            let zxid = core.log.delivered();
+            core.emit(Output::SendSnapshot { link, zxid });
+            zxid
+        }
+    }
+}
+
+fn send_history(core: &mut Core, link: LinkId, after: Zxid, history_ends: Zxid, observer: bool) {
+    let entries: Vec<_> = core.log.after(after).cloned().collect();
+    for entry in entries {
+        let zxid = entry.zxid;
+        let is_history = zxid <= history_ends;
+        if is_history || !observer {
+            core.send(link, Packet::Proposal { zxid, payload: entry.payload });
+        }
+        if is_history {
+            core.send(link, Packet::Commit { zxid });
+        }
     }
 }

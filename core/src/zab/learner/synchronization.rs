@@ -18,7 +18,7 @@ impl Learner {
             Packet::Diff { .. } => self.match_up_to(core, core.log.last()),
             Packet::Trunc { zxid } => self.begin_cut(core, zxid)?,
             Packet::Snap { zxid } => {
-                self.refuse_to_lose_committed(core, zxid)?;
+                refuse_to_lose_committed(core, zxid)?;
                 self.stage = Stage::Loading { zxid };
             }
             _ => return Err(Quit::Unexpected(packet.kind())),
@@ -33,7 +33,7 @@ impl Learner {
     }
 
     fn begin_cut(&mut self, core: &mut Core, to: Zxid) -> Result<(), Quit> {
-        self.refuse_to_lose_committed(core, to)?;
+        refuse_to_lose_committed(core, to)?;
         if core.log.has(to) || to < core.log.base() {
             if to < core.log.base() {
                 core.truncate(to);
@@ -44,18 +44,10 @@ impl Learner {
         // The leader takes it for a position that both logs have, and this one has not. Cut off what certainly is not the
         // leader's; the next attempt tells it where this log really ends.
         if let Some(before) = core.log.at_or_before(to) {
-            self.refuse_to_lose_committed(core, before)?;
+            refuse_to_lose_committed(core, before)?;
             core.truncate(before);
         }
         Err(Quit::NoCommonPosition(to))
-    }
-
-    /// What is known to be committed is in every leader's history. A leader that wants it gone is none.
-    fn refuse_to_lose_committed(&self, core: &Core, to: Zxid) -> Result<(), Quit> {
-        if to < core.log.committed() {
-            return Err(Quit::WouldLoseCommitted { committed: core.log.committed(), to });
-        }
-        Ok(())
     }
 
     pub(in super::super) fn snapshot_received(&mut self, core: &mut Core, link: LinkId) -> Result<(), Quit> {
@@ -168,4 +160,12 @@ impl Learner {
         self.to_ack.retain(|pending| pending.zxid > self.committed);
         self.acknowledge(core);
     }
+}
+
+/// What is known to be committed is in every leader's history. A leader that wants it gone is none.
+fn refuse_to_lose_committed(core: &Core, to: Zxid) -> Result<(), Quit> {
+    if to < core.log.committed() {
+        return Err(Quit::WouldLoseCommitted { committed: core.log.committed(), to });
+    }
+    Ok(())
 }
