@@ -80,6 +80,7 @@ async fn every_command_of_the_shell_is_on_its_page() -> Result {
         server: "127.0.0.1:1".to_owned(),
         timeout: 10_000,
         readonly: false,
+        json: false,
         waitforconnection: false,
         command: Vec::new(),
     };

@@ -135,20 +135,19 @@ impl Window {
             server: hosts.to_owned(),
             timeout: 10_000,
             readonly: false,
+            json: false,
             waitforconnection: true,
             command: Vec::new(),
         };
         let printer = {
             let unasked = unasked.clone();
             Arc::new(move |text: String| {
-                // What the session itself goes through is in no page: it begins before the page does.
                 let lines = text.lines().filter(|line| !line.is_empty()).map(str::to_owned);
-                if !text.contains("type:None") {
-                    unasked.lock().unwrap_or_else(PoisonError::into_inner).extend(lines);
-                }
+                unasked.lock().unwrap_or_else(PoisonError::into_inner).extend(lines);
             })
         };
-        let shell = Shell::open(options, printer, Audience::Person)?;
+        // Pages show what scripts read. What the session itself goes through is told to people only.
+        let shell = Shell::open(options, printer, Audience::Program)?;
         let mut states = shell.client().states();
         states.wait_for(State::is_connected).await;
         Ok(Self { shell, unasked })

@@ -3,7 +3,8 @@
 //! Each file of `tests/cmd` is a transcript: `$ menagerie …` runs the program, `< …` lines are its standard input, and what follows is
 //! what it prints, as a terminal would show it, and `? code` unless it exits with 0. `MENAGERIE_UPDATE=1` writes the
 //! transcripts anew. Transcripts named `session_…` get a server of their own, and `$SERVER` in them is its address. Those named
-//! `offline_…` get a directory of their own with logs and snapshots of the reference server, whole and damaged: `$FILES`.
+//! `offline_…` get a directory of their own with logs and snapshots of the reference server, whole and damaged: `$FILES`. `$DIR` is an
+//! empty directory.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
 
 mod offline_files;
@@ -32,7 +33,8 @@ async fn transcripts_are_true() {
         let files = name.starts_with("offline_").then(offline_files::prepare);
         let server = if is_session { Some(Server::start().await.unwrap()) } else { None };
         let address = server.as_ref().map_or_else(|| NOBODY.to_owned(), Server::connect_string);
-        let mut variables = vec![("$SERVER", address)];
+        let scratch = tempfile::tempdir().unwrap();
+        let mut variables = vec![("$SERVER", address), ("$DIR", scratch.path().display().to_string())];
         variables.extend(files.as_ref().map(|files| ("$FILES", files.path().display().to_string())));
         let expected = fs::read_to_string(&file).unwrap();
         let actual = replay(&expected, &variables);
@@ -70,9 +72,10 @@ fn replay(transcript: &str, variables: &[(&str, String)]) -> String {
         }
         writeln!(actual, "{line}").unwrap();
         input.lines().for_each(|line| writeln!(actual, "< {line}").unwrap());
-        let filled = variables.iter().fold(command.to_owned(), |line, (name, value)| line.replace(name, value));
-        let words: Vec<_> = filled.split_whitespace().map(str::to_owned).collect();
-        let said = run(&words, &input);
+        let filled =
+            |text: &str| variables.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
+        let words: Vec<_> = filled(command).split_whitespace().map(str::to_owned).collect();
+        let said = run(&words, &filled(&input));
         actual.push_str(&variables.iter().fold(said, |text, (name, value)| text.replace(value, name)));
         actual.push('\n');
     }
@@ -126,9 +129,21 @@ fn normalise(line: &str) -> String {
     if let Some((_, message)) = line.split_once("Z ").filter(|(time, _)| time.starts_with("20")) {
         return format!("<time> {}", message.trim_start());
     }
+    if line.starts_with("{\"path\":") {
+        let line = ["\"ctime\":", "\"mtime\":"].iter().fold(line.trim_end().to_owned(), |line, key| blank(&line, key));
+        return blank(&line, "\"ephemeralOwner\":\"0x");
+    }
     match line.split_once(" = ") {
         Some((name @ ("ctime" | "mtime"), time)) if !time.ends_with(" 1970") => format!("{name} = <time>"),
         Some((name @ "ephemeralOwner", owner)) if owner != "0x0" => format!("{name} = <session>"),
         _ => line.trim_end().to_owned(),
     }
+}
+
+/// Replaces the number that follows `key`, but for 0.
+fn blank(line: &str, key: &str) -> String {
+    let Some((before, after)) = line.split_once(key) else { return line.to_owned() };
+    let rest = after.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+    let number = if after.strip_prefix('0') == Some(rest) { "0" } else { "<number>" };
+    format!("{before}{key}{number}{rest}")
 }

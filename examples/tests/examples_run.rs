@@ -192,7 +192,8 @@ fn the_commands_of_the_book_do_what_it_says() {
 /// What the shell prints, or `None` when the command fails.
 async fn type_in(hosts: &str, command: &str) -> Option<String> {
     let (server, timeout) = (hosts.to_owned(), 30_000);
-    let options = Options { server, timeout, readonly: false, waitforconnection: true, command: Vec::new() };
+    let options =
+        Options { server, timeout, readonly: false, json: false, waitforconnection: true, command: Vec::new() };
     let mut shell = Shell::open(options, std::sync::Arc::new(|_event| {}), Audience::Program).unwrap();
     let mut out = Vec::new();
     let outcome = shell.run_line(command, &mut out).await;

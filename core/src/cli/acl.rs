@@ -6,15 +6,19 @@ use crate::wire::{Acl, Perms};
 
 /// Reads a list. The scheme ends at the first colon and the permissions begin after the last, so ids may hold colons.
 pub(super) fn parse(text: &str) -> Result<Vec<Acl>, String> {
-    text.split(',').map(entry).collect()
+    let entries: Vec<_> = text.split(',').map(entry).collect::<Result<_, _>>()?;
+    match entries.iter().find(|acl| acl.perms == Perms::default()) {
+        Some(idle) => Err(format!("`{idle}` permits nothing: letters of cdrwa are missing at its end")),
+        None => Ok(entries),
+    }
 }
 
-fn entry(text: &str) -> Result<Acl, String> {
+/// Reads one entry. No letters at all permit nothing, which a znode may have.
+pub(super) fn entry(text: &str) -> Result<Acl, String> {
     let form = || format!("`{text}` is not scheme:id:permissions, such as world:anyone:cdrwa");
     let (scheme, rest) = text.split_once(':').ok_or_else(form)?;
     let (id, letters) = rest.rsplit_once(':').ok_or_else(form)?;
-    let perms = Perms::parse(letters).filter(|_| !letters.is_empty());
-    let perms = perms.ok_or_else(|| {
+    let perms = Perms::parse(letters).ok_or_else(|| {
         format!("`{letters}` are not permissions: c create, d delete, r read, w write, a admin, such as cdrwa")
     })?;
     Ok(Acl::new(perms, scheme, id))

@@ -1,4 +1,4 @@
-//! What Tab offers: names of commands, and paths of znodes that are there.
+//! What Tab offers: names of commands, their flags, and paths of znodes that are there.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 use tokio::runtime::Handle;
 
-use super::catalogue::{COMMANDS, find};
+use super::args::Flag;
+use super::catalogue::{Spec, commands as all_commands, find};
 use super::words::{self, Word};
 use crate::client::Client;
 use crate::wire::path;
@@ -32,14 +33,27 @@ impl Completer for Completion {
         let candidates = match before {
             [] => commands(&last.text),
             [first] if first.text == "help" => commands(&last.text),
-            [first, ..] if last.text.starts_with('/') && find(&first.text).is_some() => self.paths(last),
-            _ => Vec::new(),
+            [first, ..] => match (find(&first.text), before.last()) {
+                (Some(spec), Some(before)) => self.argument(spec, before, last),
+                _ => Vec::new(),
+            },
         };
         Ok((last.start, candidates))
     }
 }
 
 impl Completion {
+    /// What may stand after the word `before` of a command.
+    fn argument(&self, spec: &Spec, before: &Word, last: &Word) -> Vec<Pair> {
+        let value = spec.flags.iter().find(|flag| flag.spelled() == before.text).and_then(|flag| flag.value);
+        match value {
+            Some(value) => words_of(value, &last.text),
+            None if last.text.starts_with('-') => flags(spec.flags, &last.text),
+            None if last.text.starts_with('/') => self.paths(last),
+            None => words_of(spec.args, &last.text),
+        }
+    }
+
     fn paths(&self, word: &Word) -> Vec<Pair> {
         let cut = word.text.rfind('/').map_or(0, |at| at + 1);
         let (directory, prefix) = word.text.split_at(cut);
@@ -59,8 +73,23 @@ impl Completion {
     }
 }
 
+/// The flags that begin so, each with what it means.
+fn flags(flags: &[Flag], prefix: &str) -> Vec<Pair> {
+    let spelled = flags.iter().map(|flag| (flag.spelled(), flag.note));
+    let fitting = spelled.filter(|(name, _)| name.starts_with(prefix));
+    fitting.map(|(name, note)| Pair { display: format!("{name}  {note}"), replacement: format!("{name} ") }).collect()
+}
+
+/// The words that a description such as `on|off` allows, and none where it only says what is meant.
+fn words_of(description: &str, prefix: &str) -> Vec<Pair> {
+    let inner = description.trim_start_matches('[').trim_end_matches(']');
+    let words = inner.split('|').filter(|_| inner.contains('|')).filter(|word| word.starts_with(prefix));
+    words.map(|word| Pair { display: word.to_owned(), replacement: format!("{word} ") }).collect()
+}
+
 fn commands(prefix: &str) -> Vec<Pair> {
-    let names = COMMANDS.iter().map(|spec| spec.name).filter(|name| name.starts_with(prefix));
+    let prefix = prefix.to_ascii_lowercase();
+    let names = all_commands().map(|spec| spec.name).filter(|name| name.to_ascii_lowercase().starts_with(&prefix));
     names.map(|name| Pair { display: name.to_owned(), replacement: format!("{name} ") }).collect()
 }
 
@@ -71,3 +100,45 @@ impl Hinter for Completion {
 impl Highlighter for Completion {}
 impl Validator for Completion {}
 impl Helper for Completion {}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn offered(pairs: Vec<Pair>) -> Vec<String> {
+        pairs.into_iter().map(|pair| pair.replacement).collect()
+    }
+
+    #[test]
+    fn commands_are_found_in_either_case() {
+        assert_eq!(offered(commands("geta")), ["getAcl ", "getAllChildrenNumber "]);
+        assert_eq!(offered(commands("SETQ")), ["setquota "]);
+    }
+
+    #[test]
+    fn flags_are_offered_with_what_they_mean() {
+        let spec = find("reconfig").unwrap();
+        assert_eq!(offered(flags(spec.flags, "-m")), ["-members "]);
+        assert!(flags(find("ls").unwrap().flags, "-").iter().any(|pair| pair.display == "-R  list everything below"));
+        assert_eq!(offered(flags(find("ls").unwrap().flags, "--")), ["--json "]);
+    }
+
+    #[test]
+    fn words_that_are_all_there_is_are_offered() {
+        assert_eq!(offered(words_of("PERSISTENT|PERSISTENT_RECURSIVE", "PERSISTENT_")), ["PERSISTENT_RECURSIVE "]);
+        assert_eq!(offered(words_of("[on|off]", "o")), ["on ", "off "]);
+        assert_eq!(offered(words_of("path [data]", "p")), [""; 0]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn arguments_are_completed_by_where_they_stand() {
+        let client = Client::builder().hosts("127.0.0.1:1").connect_lazily().unwrap();
+        let completion = Completion { client, runtime: Handle::current() };
+        let word = |text: &str| Word { start: 0, text: text.to_owned() };
+        let spec = find("addWatch").unwrap();
+        let after = |before: &str, last: &str| offered(completion.argument(spec, &word(before), &word(last)));
+        assert_eq!(after("addWatch", "-"), ["-m "]);
+        assert_eq!(after("-m", "PERSISTENT_"), ["PERSISTENT_RECURSIVE "]);
+    }
+}

@@ -21,6 +21,8 @@ enum Kind {
     #[error("Node does not exist: {0}")]
     Missing(String),
     #[error("{0}")]
+    Refused(String),
+    #[error("{0}")]
     NoConnection(String),
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
@@ -42,6 +44,11 @@ impl Failure {
     /// What was typed is no command.
     pub(super) fn usage(what: impl fmt::Display) -> Self {
         Kind::Usage(what.to_string()).into()
+    }
+
+    /// It was understood, and is not to be done, or not everything was.
+    pub(super) fn refused(why: impl fmt::Display) -> Self {
+        Kind::Refused(why.to_string()).into()
     }
 
     /// No session could be opened.
@@ -74,7 +81,7 @@ impl Failure {
             Kind::Usage(_) => exit_code::USAGE,
             Kind::NoConnection(_) => exit_code::NO_CONNECTION,
             Kind::Server { error, .. } if is_session_gone(error) => exit_code::NO_CONNECTION,
-            Kind::Server { .. } | Kind::Missing(_) | Kind::Output(_) => exit_code::REFUSED,
+            Kind::Server { .. } | Kind::Missing(_) | Kind::Refused(_) | Kind::Output(_) => exit_code::REFUSED,
         }
     }
 
@@ -95,7 +102,7 @@ impl From<ParseError> for Failure {
         match error {
             ParseError::Unknown { name, hint } => Self::usage(format_args!("no command `{name}`: {hint}")),
             ParseError::Usage { name, what } => {
-                let usage = super::catalogue::find(name).map_or("", |spec| spec.usage);
+                let usage = super::catalogue::find(name).map(super::catalogue::Spec::usage).unwrap_or_default();
                 Self::usage(format_args!("{name}: {what}\n  usage: {name} {usage}"))
             }
         }
@@ -112,18 +119,25 @@ fn is_session_gone(error: &Error) -> bool {
 
 /// The reference's words where it has some, since people know them and tools look for them.
 fn describe(error: &Error, command: &Command) -> String {
-    let path = command.path().unwrap_or_default();
+    let path = error.path().or(command.path()).unwrap_or_default();
     match error.code() {
         Some(ErrorCode::NoNode) => format!("Node does not exist: {path}"),
         Some(ErrorCode::NodeExists) => format!("Node already exists: {path}"),
         Some(ErrorCode::NotEmpty) => format!("Node not empty: {path}"),
-        Some(ErrorCode::NoChildrenForEphemerals) => {
-            format!("Ephemerals cannot have children: {}", path::parent(path))
-        }
+        Some(ErrorCode::NoChildrenForEphemerals) => format!("Ephemerals cannot have children: {path}"),
         Some(ErrorCode::NoAuth) => format!("Insufficient permission : {path}"),
         Some(ErrorCode::BadVersion) => format!("version No is not valid : {path}"),
         Some(ErrorCode::InvalidAcl) => format!("Acl is not valid : {path}"),
         Some(ErrorCode::QuotaExceeded) => format!("Quota has exceeded : {path}"),
+        Some(ErrorCode::NotReadOnly) => format!("Not a read-only call: {path}"),
+        Some(ErrorCode::BadArguments) if !path.is_empty() => format!("Arguments are not valid : {path}"),
+        Some(ErrorCode::ReconfigDisabled) => "KeeperErrorCode = Reconfig is disabled".to_owned(),
+        Some(ErrorCode::ReconfigInProgress) => {
+            "Another reconfiguration is in progress -- concurrent reconfigs not supported (yet)".to_owned()
+        }
+        Some(ErrorCode::NewConfigNoQuorum) => {
+            "No quorum of new config is connected and up-to-date with the leader of last committed config".to_owned()
+        }
         _ => error.to_string(),
     }
 }
@@ -134,6 +148,18 @@ fn hint(error: &Error, command: &Command) -> Option<String> {
     }
     if error.is_session_expired() || error.is_closed() || error.is_auth_failed() {
         return Some("`connect` opens a new session".to_owned());
+    }
+    match error.code()? {
+        ErrorCode::ReconfigDisabled => {
+            return Some("the servers need reconfigEnabled=true in their zoo.cfg".to_owned());
+        }
+        ErrorCode::NewConfigNoQuorum => {
+            return Some("start the new servers first, and wait until they follow".to_owned());
+        }
+        ErrorCode::NoAuth if matches!(command, Command::Reconfig(_)) => {
+            return Some("the access list of /zookeeper/config says who may; `addauth` says who you are".to_owned());
+        }
+        _ => {}
     }
     let path = command.path()?;
     match error.code()? {

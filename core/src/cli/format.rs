@@ -7,6 +7,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::style::Style;
 use crate::client::{EventKind, State, WatchedEvent};
 use crate::wire::Stat;
 
@@ -29,8 +30,35 @@ pub(super) fn stat(stat: &Stat) -> String {
     )
 }
 
+/// A Stat for somebody who reads it: the names in a column, how long ago things were, and whether this session is the owner.
+pub(super) fn stat_table(value: &Stat, style: Style, now: i64, me: i64) -> String {
+    stat(value).lines().fold(String::new(), |out, line| {
+        let (name, value_text) = line.split_once(" = ").unwrap_or((line, ""));
+        let aside = match name {
+            "ctime" => ago(now - value.ctime),
+            "mtime" => ago(now - value.mtime),
+            "ephemeralOwner" if value.ephemeral_owner != 0 && value.ephemeral_owner == me => {
+                "  (this session)".to_owned()
+            }
+            _ => String::new(),
+        };
+        format!("{out}{} {value_text}{}\n", style.dim(&format!("{name:<14} =")), style.dim(&aside))
+    })
+}
+
+fn ago(ms: i64) -> String {
+    let (number, unit) = match ms / 1000 {
+        i64::MIN..0 => return String::new(),
+        seconds @ 0..120 => (seconds, "s"),
+        seconds @ 120..7200 => (seconds / 60, "min"),
+        seconds @ 7200..172_800 => (seconds / 3600, "h"),
+        seconds => (seconds / 86_400, "days"),
+    };
+    format!("  ({number} {unit} ago)")
+}
+
 /// As Java prints a date: `Tue Nov 24 10:34:56 UTC 2026`.
-fn time(ms: i64) -> String {
+pub(super) fn time(ms: i64) -> String {
     let zone = TimeZone::try_system().unwrap_or(TimeZone::UTC);
     match Timestamp::from_millisecond(ms) {
         Ok(timestamp) => timestamp.to_zoned_datetime(zone).strftime("%a %b %d %H:%M:%S %Z %Y").to_string(),
@@ -89,34 +117,55 @@ pub(super) fn prompt_state(state: State) -> &'static str {
     }
 }
 
-/// An event of a watch, in the reference's form.
-pub(super) fn watched_event(event: &WatchedEvent) -> String {
-    let kind = match event.kind {
-        EventKind::NodeCreated => "NodeCreated",
-        EventKind::NodeDeleted => "NodeDeleted",
-        EventKind::NodeDataChanged => "NodeDataChanged",
-        EventKind::NodeChildrenChanged => "NodeChildrenChanged",
-        EventKind::Resynced => "Resynced",
-        EventKind::SessionExpired | EventKind::Closed | EventKind::AuthFailed => "None",
-    };
-    watcher(event.state, kind, &event.path)
+/// What is printed of an event.
+pub(super) struct Event {
+    pub(super) state: State,
+    pub(super) kind: &'static str,
+    pub(super) path: String,
 }
 
-/// A change of the session's state, in the reference's form.
-pub(super) fn state_event(state: State) -> String {
-    watcher(state, "None", "null")
+impl Event {
+    /// An event of a watch.
+    pub(super) fn of_watch(event: &WatchedEvent) -> Self {
+        let kind = match event.kind {
+            EventKind::NodeCreated => "NodeCreated",
+            EventKind::NodeDeleted => "NodeDeleted",
+            EventKind::NodeDataChanged => "NodeDataChanged",
+            EventKind::NodeChildrenChanged => "NodeChildrenChanged",
+            EventKind::Resynced => "Resynced",
+            EventKind::SessionExpired | EventKind::Closed | EventKind::AuthFailed => "None",
+        };
+        Self { state: event.state, kind, path: event.path.clone() }
+    }
+
+    /// A change of the session's state.
+    pub(super) fn of_state(state: State) -> Self {
+        Self { state, kind: "None", path: "null".to_owned() }
+    }
+
+    /// As one line of JSON.
+    pub(super) fn json(&self) -> String {
+        let Self { kind, path, .. } = self;
+        serde_json::json!({ "event": kind, "state": self.state(), "path": path }).to_string() + "\n"
+    }
+
+    fn state(&self) -> &'static str {
+        match self.state {
+            State::Connected => "SyncConnected",
+            State::ConnectedReadOnly => "ConnectedReadOnly",
+            State::Connecting | State::Suspended => "Disconnected",
+            State::Expired => "Expired",
+            State::Closed => "Closed",
+            State::AuthFailed => "AuthFailed",
+        }
+    }
 }
 
-fn watcher(state: State, kind: &str, path: &str) -> String {
-    let state = match state {
-        State::Connected => "SyncConnected",
-        State::ConnectedReadOnly => "ConnectedReadOnly",
-        State::Connecting | State::Suspended => "Disconnected",
-        State::Expired => "Expired",
-        State::Closed => "Closed",
-        State::AuthFailed => "AuthFailed",
-    };
-    format!("\nWATCHER::\n\nWatchedEvent state:{state} type:{kind} path:{path}\n")
+/// In the reference's form.
+impl std::fmt::Display for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "\nWATCHER::\n\nWatchedEvent state:{} type:{} path:{}", self.state(), self.kind, self.path)
+    }
 }
 
 #[cfg(test)]
@@ -157,6 +206,21 @@ mod tests {
     }
 
     #[test]
+    fn somebody_at_a_terminal_sees_ages_and_the_owner() {
+        let value = Stat { ctime: 0, mtime: 60_000, ephemeral_owner: 7, ..Stat::default() };
+        let table = stat_table(&value, Style::plain(), 3 * 86_400_000, 7);
+        assert!(
+            table.starts_with("cZxid          = 0x0\nctime          = ") && table.contains(" 1970  (3 days ago)\n"),
+            "{table}"
+        );
+        assert!(table.contains("\nephemeralOwner = 0x7  (this session)\n"), "{table}");
+        assert_eq!(
+            [ago(-1000), ago(119_000), ago(120_000), ago(7_200_000)],
+            ["", "  (119 s ago)", "  (2 min ago)", "  (2 h ago)"]
+        );
+    }
+
+    #[test]
     fn terminals_get_no_control_characters() {
         assert_eq!(text(b"a\x1b[2J\tb\n", true), b"a\\u{1b}[2J\tb\n\n");
         assert_eq!(text(b"a\x1b[2J", false), b"a\x1b[2J\n");
@@ -179,9 +243,8 @@ mod tests {
     #[test]
     fn events_look_as_in_the_reference() {
         let event = WatchedEvent { kind: EventKind::NodeDataChanged, path: "/a".into(), state: State::Connected };
-        assert_eq!(
-            watched_event(&event),
-            "\nWATCHER::\n\nWatchedEvent state:SyncConnected type:NodeDataChanged path:/a\n"
-        );
+        let event = Event::of_watch(&event);
+        assert_eq!(event.to_string(), "\nWATCHER::\n\nWatchedEvent state:SyncConnected type:NodeDataChanged path:/a\n");
+        assert_eq!(event.json(), "{\"event\":\"NodeDataChanged\",\"path\":\"/a\",\"state\":\"SyncConnected\"}\n");
     }
 }

@@ -4,7 +4,7 @@
 //! ```text
 //!  terminal ─┐
 //!            ├─▶ shell ──▶ words ──▶ command ──▶ execute ──▶ client
-//!  pipe ─────┘     │                (catalogue)      │
+//!  pipe ─────┘     │                (catalogue)      ├─▶ view, format, json: what is printed
 //!                  └────────── watches ◀─────────────┘
 //! ```
 //!
@@ -15,15 +15,23 @@ mod args;
 mod catalogue;
 mod command;
 mod complete;
+mod contents;
 mod execute;
 mod failure;
+mod find;
 mod format;
+mod glob;
 mod help;
+mod json;
 mod lines;
 mod options;
+mod progress;
+mod quota;
+mod record;
 mod shell;
 mod style;
 mod terminal;
+mod view;
 mod watches;
 mod words;
 
@@ -39,7 +47,7 @@ pub use options::{Options, accept_single_dashes};
 pub use shell::{Audience, Flow, Output, Shell};
 pub use watches::Announce;
 
-use crate::client::State;
+use crate::client::{Client, State};
 use command::Command;
 use lines::Lines;
 use style::Style;
@@ -71,9 +79,10 @@ pub async fn run(options: Options) -> u8 {
 async fn run_one(options: Options) -> Result<u8, Failure> {
     let mut out = std::io::stdout();
     // The words are looked at, and what needs no server is done, before anybody is asked.
-    match Command::parse(&options.command)? {
+    let typed = Command::parse(&options.command)?;
+    match typed.command {
         Command::Help { topic } => help::print(topic.as_deref(), &mut out)?,
-        Command::Version => help::print_version(&mut out)?,
+        Command::Version => help::print_version(options.json || typed.json, &mut out)?,
         // A single command has no history, and leaves no watches and no session behind.
         Command::History | Command::PrintWatches { .. } | Command::Close | Command::Quit => {}
         _ => run_one_on_server(options, &mut out).await?,
@@ -85,7 +94,7 @@ async fn run_one(options: Options) -> Result<u8, Failure> {
 async fn run_one_on_server(options: Options, out: Output<'_>) -> Result<(), Failure> {
     let words = options.command.clone();
     let mut shell = open_for_nobody(options)?;
-    wait_for_session(&shell).await?;
+    wait_for_session(shell.client(), shell.options()).await?;
     let outcome = shell.run_words(&words, out).await;
     shell.close().await;
     outcome.map(|_| ())
@@ -102,7 +111,7 @@ async fn run_terminal(options: Options, style: Style) -> Result<u8, Failure> {
 
 async fn run_pipe(options: Options, style: Style) -> Result<u8, Failure> {
     let mut shell = open_for_nobody(options)?;
-    wait_for_session(&shell).await?;
+    wait_for_session(shell.client(), shell.options()).await?;
     let code = run_lines(&mut shell, style).await;
     shell.close().await;
     Ok(code)
@@ -143,19 +152,27 @@ fn open_for_nobody(options: Options) -> Result<Shell, Failure> {
     Shell::open(options, Arc::new(announce), audience)
 }
 
-async fn wait_for_session(shell: &Shell) -> Result<(), Failure> {
-    let mut states = shell.client().states();
+/// A second session, with other servers than the shell's.
+async fn connect_elsewhere(options: &Options, hosts: &str) -> Result<Client, Failure> {
+    let options = Options { server: hosts.to_owned(), ..options.clone() };
+    let client = options.connect_lazily()?;
+    wait_for_session(&client, &options).await?;
+    Ok(client)
+}
+
+async fn wait_for_session(client: &Client, options: &Options) -> Result<(), Failure> {
+    let mut states = client.states();
     let session = states.wait_for(State::is_connected);
-    let state = if shell.options().waitforconnection {
+    let state = if options.waitforconnection {
         session.await
     } else {
-        let server = &shell.options().server;
-        let patience = PATIENCE.min(Duration::from_millis(shell.options().timeout));
+        let patience = PATIENCE.min(Duration::from_millis(options.timeout));
         let waited = format!("no server has answered within {:.1} s", patience.as_secs_f64());
-        tokio::time::timeout(patience, session).await.map_err(|_| Failure::no_connection(server, &waited))?
+        let session = tokio::time::timeout(patience, session).await;
+        session.map_err(|_| Failure::no_connection(&options.server, &waited))?
     };
     if state.is_connected() {
         return Ok(());
     }
-    Err(Failure::no_connection(&shell.options().server, &format!("the session ended as {state:?}")))
+    Err(Failure::no_connection(&options.server, &format!("the session ended as {state:?}")))
 }

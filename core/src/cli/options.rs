@@ -28,6 +28,10 @@ pub struct Options {
     #[arg(long, alias = "wait")]
     pub waitforconnection: bool,
 
+    /// Print data, and the events of watches, as JSON: a value in each line
+    #[arg(long)]
+    pub json: bool,
+
     /// Run this one command and leave; without it, read commands from the terminal or from a pipe
     #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
     pub command: Vec<String>,

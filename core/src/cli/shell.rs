@@ -2,10 +2,12 @@
 
 use std::io::Write;
 
-use super::command::Command;
+use super::command::{Command, Typed};
 use super::execute::Session;
 use super::failure::Failure;
 use super::options::Options;
+use super::style::Style;
+use super::view::View;
 use super::watches::{Announce, Watches};
 use super::{format, help, words};
 use crate::client::Client;
@@ -50,7 +52,7 @@ impl Shell {
     /// A connect string that cannot be read.
     pub fn open(options: Options, announce: Announce, audience: Audience) -> Result<Self, Failure> {
         let client = options.connect_lazily()?;
-        let watches = new_watches(&client, &announce, audience);
+        let watches = new_watches(&client, &announce, audience, options.json);
         Ok(Self { options, client, watches, announce, history: Vec::new(), audience })
     }
 
@@ -88,14 +90,18 @@ impl Shell {
     /// # Errors
     /// What the command fails with.
     pub async fn run_words(&mut self, words: &[String], out: Output<'_>) -> Result<Flow, Failure> {
-        let mut command = Command::parse(words)?;
-        if let Command::Redo { number } = command {
-            command = self.redo(number, out)?;
+        let mut typed = Command::parse(words)?;
+        if let Command::Redo { number } = typed.command {
+            typed = self.redo(number, out)?;
         }
-        if command == Command::Quit {
+        for note in &typed.notes {
+            eprintln!("{note}");
+        }
+        if typed.command == Command::Quit {
             return Ok(Flow::Quit);
         }
-        self.run(&command, out).await?;
+        let view = self.view(typed.json);
+        self.run(&typed.command, view, out).await?;
         Ok(Flow::Continue)
     }
 
@@ -106,27 +112,38 @@ impl Shell {
         self.watches.finish().await;
     }
 
-    fn redo(&self, number: usize, out: Output<'_>) -> Result<Command, Failure> {
+    fn view(&self, json: bool) -> View {
+        let for_terminal = self.audience != Audience::Program;
+        let style = if for_terminal { Style::detect_output() } else { Style::plain() };
+        View { json: json || self.options.json, for_terminal, style }
+    }
+
+    fn redo(&self, number: usize, out: Output<'_>) -> Result<Typed, Failure> {
         let missing = || Failure::usage(format_args!("redo: there is no command {number}; `history` lists them"));
         let line = self.history.get(number).ok_or_else(missing)?;
-        writeln!(out, "{line}")?;
+        if self.audience == Audience::Person {
+            writeln!(out, "{line}")?;
+        }
         match Command::parse(&words::split(line).map_err(Failure::usage)?)? {
-            Command::Redo { .. } => Err(Failure::usage("redo: that command is a redo itself")),
-            command => Ok(command),
+            Typed { command: Command::Redo { .. }, .. } => Err(Failure::usage("redo: that command is a redo itself")),
+            typed => Ok(typed),
         }
     }
 
-    async fn run(&mut self, command: &Command, out: Output<'_>) -> Result<(), Failure> {
+    async fn run(&mut self, command: &Command, view: View, out: Output<'_>) -> Result<(), Failure> {
         match command {
             Command::Help { topic } => help::print(topic.as_deref(), out),
-            Command::History => self.print_history(out),
-            Command::Version => help::print_version(out),
-            Command::PrintWatches { on } => {
+            Command::History => self.print_history(view, out),
+            Command::Version => help::print_version(view.json, out),
+            Command::PrintWatches { on: None } => {
+                Ok(writeln!(out, "printwatches is {}", if self.watches.are_printed() { "on" } else { "off" })?)
+            }
+            Command::PrintWatches { on: Some(on) } => {
                 self.watches.print(*on);
                 Ok(())
             }
-            Command::RemoveWatches { path, kinds } => match self.watches.remove(path, *kinds) {
-                0 => Err(Failure::usage(format_args!("removewatches: this shell has set no such watch on {path}"))),
+            Command::RemoveWatches { path, kinds } => match self.watches.remove(path, *kinds, self.client.state()) {
+                0 => Err(Failure::refused(format_args!("KeeperErrorCode = No such watcher for {path}"))),
                 _ => Ok(()),
             },
             Command::Close => {
@@ -135,17 +152,20 @@ impl Shell {
             }
             Command::Connect { hosts } => self.reconnect(hosts.as_deref()).await,
             _ => {
-                let for_terminal = self.audience != Audience::Program;
-                let mut session = Session { client: &self.client, watches: &mut self.watches, for_terminal };
-                session.run(command, out).await
+                let (client, watches, options) = (&self.client, &mut self.watches, &self.options);
+                Session { client, watches, options, view }.run(command, out).await
             }
         }
     }
 
-    fn print_history(&self, out: Output<'_>) -> Result<(), Failure> {
+    fn print_history(&self, view: View, out: Output<'_>) -> Result<(), Failure> {
         // As many as the reference prints.
         let first = self.history.len().saturating_sub(11);
         for (number, line) in self.history.iter().enumerate().skip(first) {
+            if view.json {
+                View::json(out, &serde_json::json!({ "number": number, "command": line }))?;
+                continue;
+            }
             writeln!(out, "{number} - {line}")?;
         }
         Ok(())
@@ -158,15 +178,15 @@ impl Shell {
         }
         let client = options.connect_lazily()?;
         self.close().await;
-        self.watches = new_watches(&client, &self.announce, self.audience);
+        self.watches = new_watches(&client, &self.announce, self.audience, options.json);
         self.client = client;
         self.options = options;
         Ok(())
     }
 }
 
-fn new_watches(client: &Client, announce: &Announce, audience: Audience) -> Watches {
-    let mut watches = Watches::new(announce.clone());
+fn new_watches(client: &Client, announce: &Announce, audience: Audience, json: bool) -> Watches {
+    let mut watches = Watches::new(announce.clone(), json);
     if audience == Audience::Person {
         watches.add_states(client.states());
     }

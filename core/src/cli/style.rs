@@ -15,9 +15,23 @@ pub(super) struct Style {
 impl Style {
     /// Colours if standard error is a terminal that has them and nobody minds: `NO_COLOR` and `TERM=dumb` are respected.
     pub(super) fn detect() -> Self {
+        Self::of(&std::io::stderr())
+    }
+
+    /// The same for standard output.
+    pub(super) fn detect_output() -> Self {
+        Self::of(&std::io::stdout())
+    }
+
+    /// No colours.
+    pub(super) const fn plain() -> Self {
+        Self { colours: false }
+    }
+
+    fn of(stream: &impl IsTerminal) -> Self {
         let minds = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self { colours: std::io::stderr().is_terminal() && !minds && !dumb }
+        Self { colours: stream.is_terminal() && !minds && !dumb }
     }
 
     /// An error and what to do about it.
@@ -35,7 +49,28 @@ impl Style {
         self.paint("36", text)
     }
 
+    /// The name of an ephemeral znode.
+    pub(super) fn ephemeral(self, name: &str) -> String {
+        self.paint("33", name)
+    }
+
+    /// The name of a znode that has children.
+    pub(super) fn inner(self, name: &str) -> String {
+        self.paint("1;34", name)
+    }
+
+    /// A line of `diff`.
+    pub(super) fn difference(self, sign: char, path: &str) -> String {
+        let code = match sign {
+            '-' => "31",
+            '+' => "32",
+            _ => "33",
+        };
+        self.paint(code, format_args!("{sign} {path}"))
+    }
+
     fn paint(self, code: &str, text: impl Display) -> String {
-        if self.colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
+        let text = text.to_string();
+        if self.colours && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text }
     }
 }

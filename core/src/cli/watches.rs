@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::command::WatchKinds;
-use super::format;
-use crate::client::{OneshotWatch, PersistentWatch, StateWatch};
+use super::format::Event;
+use crate::client::{OneshotWatch, PersistentWatch, State, StateWatch};
 
 /// Prints text that nobody is waiting for: above the prompt on a terminal.
 pub type Announce = Arc<dyn Fn(String) + Send + Sync>;
@@ -32,6 +32,8 @@ pub(super) struct Watches {
     announce: Announce,
     /// Whether events are printed.
     on: Arc<AtomicBool>,
+    /// Whether they are printed as JSON.
+    json: bool,
     tasks: JoinSet<()>,
     set: Vec<Set>,
 }
@@ -44,8 +46,8 @@ struct Set {
 
 impl Watches {
     /// No watches yet.
-    pub(super) fn new(announce: Announce) -> Self {
-        Self { announce, on: Arc::new(AtomicBool::new(true)), tasks: JoinSet::new(), set: Vec::new() }
+    pub(super) fn new(announce: Announce, json: bool) -> Self {
+        Self { announce, on: Arc::new(AtomicBool::new(true)), json, tasks: JoinSet::new(), set: Vec::new() }
     }
 
     /// Prints what the session goes through from now on.
@@ -55,7 +57,7 @@ impl Watches {
             let mut state = states.current();
             while !state.is_final() {
                 state = states.changed().await;
-                print(format::state_event(state));
+                print(Event::of_state(state));
             }
         });
     }
@@ -65,13 +67,18 @@ impl Watches {
         self.on.store(on, Ordering::Relaxed);
     }
 
+    /// Whether events are printed.
+    pub(super) fn are_printed(&self) -> bool {
+        self.on.load(Ordering::Relaxed)
+    }
+
     /// Waits for a watch that fires once.
     pub(super) fn add(&mut self, path: &str, looks: Looks, watch: OneshotWatch) {
         let print = self.printer();
         let task = self.tasks.spawn(async move {
             let event = watch.changed().await;
             if !event.kind.is_final() {
-                print(format::watched_event(&event));
+                print(Event::of_watch(&event));
             }
         });
         self.keep(path, looks, task);
@@ -82,14 +89,14 @@ impl Watches {
         let print = self.printer();
         let task = self.tasks.spawn(async move {
             while let Some(event) = watch.next().await.filter(|event| !event.kind.is_final()) {
-                print(format::watched_event(&event));
+                print(Event::of_watch(&event));
             }
         });
         self.keep(path, Looks::Everything, task);
     }
 
-    /// Removes watches; how many there were.
-    pub(super) fn remove(&mut self, path: &str, kinds: WatchKinds) -> usize {
+    /// Removes watches, and prints that they were; how many there were.
+    pub(super) fn remove(&mut self, path: &str, kinds: WatchKinds, state: State) -> usize {
         self.forget_fired();
         let matches = |set: &Set| {
             set.path == path
@@ -102,8 +109,15 @@ impl Watches {
         let (removed, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.set).into_iter().partition(matches);
         self.set = kept;
         // The task owns the watch, and dropping a watch removes it from the server.
+        let print = self.printer();
         for set in &removed {
             set.task.abort();
+            let kind = match set.looks {
+                Looks::Children => "ChildWatchRemoved",
+                Looks::Data => "DataWatchRemoved",
+                Looks::Everything => "PersistentWatchRemoved",
+            };
+            print(Event { state, kind, path: set.path.clone() });
         }
         removed.len()
     }
@@ -124,11 +138,11 @@ impl Watches {
         while self.tasks.try_join_next().is_some() {}
     }
 
-    fn printer(&self) -> impl Fn(String) + Send + 'static {
-        let (announce, on) = (self.announce.clone(), self.on.clone());
-        move |text| {
+    fn printer(&self) -> impl Fn(Event) + Send + 'static {
+        let (announce, on, json) = (self.announce.clone(), self.on.clone(), self.json);
+        move |event| {
             if on.load(Ordering::Relaxed) {
-                announce(text);
+                announce(if json { event.json() } else { event.to_string() });
             }
         }
     }
