@@ -39,7 +39,7 @@ fn verify(tool: &mut Tool<'_>, options: &SnapshotVerify, snapshot: &Snapshot) ->
     tool.begin(path);
     let restored = match restore(&tool.disk, &snapshot.file, log_dir.as_deref(), &recover) {
         Ok(restored) => restored,
-        Err(error @ (Error::Corrupt { .. } | Error::Unsupported { .. })) => {
+        Err(error @ Error::Corrupt { .. }) => {
             tool.progress.finish();
             tell_damage(tool.out, snapshot, &error, options.json)?;
             return Ok(false);

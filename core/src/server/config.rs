@@ -10,6 +10,7 @@ use std::path::PathBuf;
 pub use super::throttle::{NewSessionsConfig, ThrottleConfig};
 use super::zoo_cfg;
 use crate::auth::AuthConfig;
+use crate::storage::snapshot::Compression;
 use crate::wire::ensemble::Ensemble;
 
 /// Everything the server can be told (protocol §4.2). Each field names its key in `zoo.cfg`, and its unit.
@@ -60,6 +61,8 @@ pub struct ServerConfig {
     pub fsync_warning_threshold_ms: u32,
     /// `snapshot.trust.empty`: start from logs although there is no snapshot.
     pub snapshot_trust_empty: bool,
+    /// `snapshot.compression.method`: how snapshots are compressed that this server writes. It reads all forms.
+    pub snapshot_compression: Option<Compression>,
     /// `datadir.autocreate`: make directories that are missing. Otherwise the server does not start without them.
     pub datadir_autocreate: bool,
     /// `db.autocreate`: begin with an empty tree where there is no data. Otherwise that needs the file `initialize` in one of the
@@ -133,6 +136,7 @@ impl Default for ServerConfig {
             force_sync: true,
             fsync_warning_threshold_ms: 1000,
             snapshot_trust_empty: false,
+            snapshot_compression: None,
             datadir_autocreate: true,
             db_autocreate: true,
             autopurge_snap_retain_count: 3,

@@ -22,7 +22,7 @@ pub(super) struct Snapshotter {
     snapshot_dir: PathBuf,
     log_dir: PathBuf,
     retain: usize,
-    digest: bool,
+    options: SnapshotOptions,
     purge_every: Option<Duration>,
     busy: AtomicBool,
     writing: Mutex<Option<JoinHandle<()>>>,
@@ -38,7 +38,11 @@ impl Snapshotter {
             snapshot_dir: version_dir(&config.data_dir),
             log_dir: version_dir(&config.data_log_dir),
             retain: config.autopurge_snap_retain_count as usize,
-            digest: config.digest_enabled,
+            options: SnapshotOptions {
+                digest: config.digest_enabled,
+                compression: config.snapshot_compression,
+                ..SnapshotOptions::default()
+            },
             purge_every: config.autopurge_purge_interval_ms.map(Duration::from_millis),
             busy: AtomicBool::new(false),
             writing: Mutex::new(None),
@@ -86,9 +90,8 @@ impl Snapshotter {
             let tree = self.shared.tree();
             (SnapshotCursor::new(&tree), self.shared.sessions())
         };
-        let options = SnapshotOptions { digest: self.digest, ..SnapshotOptions::default() };
         let look = |see: &mut dyn FnMut(&DataTree)| see(&self.shared.tree());
-        let written = snapshot::write(disk().as_ref(), &self.snapshot_dir, cursor, &sessions, &options, look)?;
+        let written = snapshot::write(disk().as_ref(), &self.snapshot_dir, cursor, &sessions, &self.options, look)?;
         self.metrics.snapshot_time.add(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
         tracing::info!(file = %written.path.display(), "snapshot written");
         Ok(())

@@ -30,14 +30,6 @@ pub enum Error {
         /// What is wrong.
         what: Cow<'static, str>,
     },
-    /// A file that is probably fine, in a form this version does not read.
-    #[error("cannot read {}: {what}", path.display())]
-    Unsupported {
-        /// The file.
-        path: PathBuf,
-        /// The form.
-        what: &'static str,
-    },
     /// There are logs but no snapshot they could follow.
     #[error(
         "{} holds transaction logs, but {} holds no snapshot for them to follow; was it deleted or is dataDir another \

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::snapshot::Compression;
 use super::{Disk, Error};
 use crate::wire::Zxid;
 
@@ -13,8 +14,8 @@ pub struct SnapshotFile {
     pub zxid: Zxid,
     /// Where it is.
     pub path: PathBuf,
-    /// `gz` or `snappy`, when its name says it is compressed.
-    pub compression: Option<String>,
+    /// How it is compressed, if its name says so.
+    pub compression: Option<Compression>,
 }
 
 impl SnapshotFile {
@@ -23,8 +24,7 @@ impl SnapshotFile {
         let rest = path.file_name()?.to_str()?.strip_prefix("snapshot.")?;
         let (zxid, compression) = match rest.split_once('.') {
             None => (rest, None),
-            Some((zxid, suffix @ ("gz" | "snappy"))) => (zxid, Some(suffix.to_owned())),
-            Some(_) => return None,
+            Some((zxid, suffix)) => (zxid, Some(Compression::of_suffix(suffix)?)),
         };
         Some(SnapshotFile { zxid: hex(zxid)?, path: path.to_owned(), compression })
     }
@@ -50,8 +50,9 @@ pub(super) fn log_name(first: Zxid) -> String {
     format!("log.{:x}", first.0)
 }
 
-pub(super) fn snapshot_name(zxid: Zxid) -> String {
-    format!("snapshot.{:x}", zxid.0)
+pub(super) fn snapshot_name(zxid: Zxid, compression: Option<Compression>) -> String {
+    let suffix = compression.map_or(String::new(), |form| format!(".{}", form.suffix()));
+    format!("snapshot.{:x}{suffix}", zxid.0)
 }
 
 /// Everything in a directory, or nothing when there is no such directory.
@@ -98,7 +99,7 @@ mod tests {
         assert_eq!(logs, [9, 16]);
         let snapshots: Vec<_> =
             snapshot_files(&disk, dir).unwrap().into_iter().map(|file| (file.zxid, file.compression)).collect();
-        assert_eq!(snapshots, [(Zxid(10), None), (Zxid::new(1, 2), Some("gz".to_owned()))]);
-        assert_eq!((log_name(Zxid(0x1f)), snapshot_name(Zxid(0))), ("log.1f".into(), "snapshot.0".into()));
+        assert_eq!(snapshots, [(Zxid(10), None), (Zxid::new(1, 2), Some(Compression::Gzip))]);
+        assert_eq!((log_name(Zxid(0x1f)), snapshot_name(Zxid(0), None)), ("log.1f".into(), "snapshot.0".into()));
     }
 }

@@ -129,8 +129,19 @@ impl<R: Read> Input<R> {
     /// Whatever follows, up to `limit` bytes.
     pub(super) fn rest(&mut self, limit: u64) -> Result<Vec<u8>, Failure> {
         let mut rest = Vec::new();
-        self.reader.by_ref().take(limit).read_to_end(&mut rest)?;
-        Ok(rest)
+        match self.reader.by_ref().take(limit).read_to_end(&mut rest) {
+            Ok(_) => Ok(rest),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// A stream that ends, or that a decompressor cannot make sense of, is damaged; anything else is the disk's fault.
+    fn failed(&self, error: io::Error) -> Failure {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => self.failure("it ends too early"),
+            io::ErrorKind::InvalidData => self.failure(format!("it cannot be uncompressed: {error}")),
+            _ => Failure::Io(error),
+        }
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Failure> {
@@ -140,15 +151,12 @@ impl<R: Read> Input<R> {
     }
 
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), Failure> {
-        match self.reader.read_exact(bytes) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(self.failure("it ends too early")),
-            read => {
-                read?;
-                self.adler.write_slice(bytes);
-                self.offset += bytes.len() as u64;
-                Ok(())
-            }
+        if let Err(error) = self.reader.read_exact(bytes) {
+            return Err(self.failed(error));
         }
+        self.adler.write_slice(bytes);
+        self.offset += bytes.len() as u64;
+        Ok(())
     }
 }
 

@@ -54,7 +54,7 @@ pub struct Recovered {
 ///
 /// # Errors
 /// [`Error::Corrupt`] when the log is damaged in its middle, [`Error::NoReadableSnapshot`], [`Error::NoSnapshot`],
-/// [`Error::Unsupported`] when the newest snapshot is compressed, [`Error::Misplaced`], [`Error::Io`].
+/// [`Error::Misplaced`], [`Error::Io`].
 pub fn recover(
     disk: &Arc<dyn Disk>,
     snap_dir: &Path,

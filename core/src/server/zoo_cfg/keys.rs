@@ -7,6 +7,7 @@ use super::throttle_keys::THROTTLES;
 use super::values::{Bad, MAX_INT, MAX_TICK_MS, Value};
 use crate::auth::{DigestAlgorithm, UnknownAlgorithm};
 use crate::server::config::FourLetterWords;
+use crate::storage::snapshot::Compression;
 
 /// What became of a key whose value is allowed.
 pub(super) enum Verdict {
@@ -72,6 +73,7 @@ const ACTED_ON: &[(&str, Set)] = &[
     ("enforceQuota", |d, v| put(&mut d.config.enforce_quota, v.boolean())),
     ("digest.enabled", |d, v| put(&mut d.config.digest_enabled, v.boolean())),
     ("snapshot.trust.empty", |d, v| put(&mut d.config.snapshot_trust_empty, v.boolean())),
+    ("snapshot.compression.method", |d, v| put(&mut d.config.snapshot_compression, v.word(&COMPRESSIONS))),
     ("datadir.autocreate", |d, v| put(&mut d.config.datadir_autocreate, v.boolean())),
     ("db.autocreate", |d, v| put(&mut d.config.db_autocreate, v.boolean())),
     ("nio.sessionlessCnxnTimeout", |d, v| put(&mut d.config.sessionless_cnxn_timeout_ms, v.int(1, MAX_INT))),
@@ -87,6 +89,10 @@ const ACTED_ON: &[(&str, Set)] = &[
     ("znode.container.checkIntervalMs", |d, v| put(&mut d.config.container_check_interval_ms, v.int(1, MAX_INT))),
 ];
 
+/// Empty is what the reference's default is.
+const COMPRESSIONS: [(&str, Option<Compression>); 3] =
+    [("", None), ("gz", Some(Compression::Gzip)), ("snappy", Some(Compression::Snappy))];
+
 /// What a key that is not acted on may hold, so that a slip is found before the day on which it matters.
 enum Kind {
     Boolean,
@@ -95,7 +101,6 @@ enum Kind {
     AtLeast(i64),
     Decimal,
     Role,
-    Compression,
     Text,
 }
 
@@ -135,7 +140,6 @@ const NOTED: &[(&[&str], Kind, &str)] = &[
         "sessionRequireClientSASLAuth", "kerberos.removeHostFromPrincipal",
         "kerberos.removeRealmFromPrincipal", "kerberos.canonicalizeHostNames", "client.portUnification", "client.certReload",
         "admin.enableServer", "IPAuthenticationProvider.usexforwardedfor"], Kind::Boolean, NOT_YET),
-    (&["snapshot.compression.method"], Kind::Compression, NOT_YET),
     (&["secureClientPortAddress", "metricsProvider.*", "authProvider.*", "audit.impl.class", "admin.*",
         "X509AuthenticationProvider.*", "superUser", "letAnySaslUserDoX",
         "SASLAuthenticationProvider.superPassword", "ssl.*", "java.security.auth.login.config"],
@@ -155,7 +159,6 @@ impl Kind {
             Self::AtLeast(min) => value.int(*min, i64::MAX).map(drop),
             Self::Decimal => value.decimal().map(drop),
             Self::Role => value.word(&[("participant", ()), ("observer", ())]),
-            Self::Compression => value.word(&[("", ()), ("gz", ()), ("snappy", ())]),
             Self::Text => Ok(()),
         }
     }

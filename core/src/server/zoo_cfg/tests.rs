@@ -4,6 +4,7 @@
 use super::*;
 use crate::auth::DigestAlgorithm;
 use crate::server::config::FourLetterWords;
+use crate::storage::snapshot::Compression;
 use proptest::prelude::*;
 
 fn read_text(text: &str) -> Result<ServerConfig, ConfigError> {
@@ -70,6 +71,9 @@ fn every_key_sets_its_own_field() {
         ("snapshot.trust.empty=true", |c| c.snapshot_trust_empty = true),
         ("txnLogSizeLimitInKb=-1", |_| ()),
         ("txnLogSizeLimitInKb=5", |c| c.txn_log_size_limit_kb = Some(5)),
+        ("snapshot.compression.method=", |_| ()),
+        ("snapshot.compression.method=gz", |c| c.snapshot_compression = Some(Compression::Gzip)),
+        ("snapshot.compression.method=snappy", |c| c.snapshot_compression = Some(Compression::Snappy)),
         ("datadir.autocreate=false", |c| c.datadir_autocreate = false),
         ("db.autocreate=false", |c| c.db_autocreate = false),
         ("DigestAuthenticationProvider.digestAlg=SHA-256", |c| c.auth.digest = Some(DigestAlgorithm::Sha256)),

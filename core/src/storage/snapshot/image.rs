@@ -32,7 +32,7 @@ pub struct SnapshotDigest {
 }
 
 /// Whether a file looks like a whole snapshot, by its length and its last bytes only (protocol §6.5). Of a compressed file
-/// only its length is looked at.
+/// only its first bytes are looked at, which is all that can be told without reading it.
 ///
 /// # Errors
 /// [`Error::Io`].
@@ -42,8 +42,11 @@ pub fn is_plausible(disk: &dyn Disk, file: &SnapshotFile) -> Result<bool, Error>
     if length < 10 {
         return Ok(false);
     }
-    if file.compression.is_some() {
-        return Ok(true);
+    if let Some(form) = file.compression {
+        let mut start = vec![0; form.magic().len()];
+        let head = disk.read_from(path, 0).and_then(|mut head| head.read_exact(&mut start));
+        head.map_err(Error::io("read", path))?;
+        return Ok(start == form.magic());
     }
     let mut end = [0; 5];
     let tail = disk.read_from(path, length - 5).and_then(|mut tail| tail.read_exact(&mut end));
@@ -55,7 +58,7 @@ pub fn is_plausible(disk: &dyn Disk, file: &SnapshotFile) -> Result<bool, Error>
 /// [`DataTree::with_seed`].
 ///
 /// # Errors
-/// [`Error::Corrupt`], [`Error::Unsupported`] for compressed files, [`Error::Io`].
+/// [`Error::Corrupt`], with an offset into what a compressed file holds; [`Error::Io`].
 pub fn read(disk: &dyn Disk, file: &SnapshotFile, max_length: usize, seed: u64) -> Result<Image, Error> {
     let mut reader = SnapshotReader::open(disk, file, max_length)?;
     let mut loading = Loading::new(seed);

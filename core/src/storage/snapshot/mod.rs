@@ -5,11 +5,14 @@
 //! after. Loading it and replaying the log from that zxid gives the exact tree, because every transaction may be replayed.
 
 mod body;
+mod compression;
 mod image;
 mod items;
 mod reader;
+mod snappy;
 mod write;
 
+pub use compression::Compression;
 pub use image::{Image, SnapshotDigest, is_plausible, read, read_stream};
 pub use items::Item;
 pub use reader::SnapshotReader;

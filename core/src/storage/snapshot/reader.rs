@@ -33,18 +33,15 @@ impl SnapshotReader {
     /// Opens a file; `max_length` is the longest string or buffer it may hold, in bytes.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when it is no snapshot, [`Error::Unsupported`] for compressed files, [`Error::Io`].
+    /// [`Error::Corrupt`] when it is no snapshot, [`Error::Io`].
     pub fn open(disk: &dyn Disk, file: &SnapshotFile, max_length: usize) -> Result<Self, Error> {
         let path = file.path.clone();
-        if file.compression.is_some() {
-            return Err(Error::Unsupported {
-                path,
-                what: "compressed snapshots are not read yet; let the server that wrote it write one without \
-                       snapshot.compression.method",
-            });
-        }
         let reader = disk.read_from(&path, 0).map_err(Error::io("open", &path))?;
-        let mut input = Input::new(BufReader::with_capacity(READ_AHEAD, reader), max_length);
+        let mut reader = BufReader::with_capacity(READ_AHEAD, reader);
+        if let Some(form) = file.compression {
+            reader = BufReader::with_capacity(READ_AHEAD, form.decoder(reader));
+        }
+        let mut input = Input::new(reader, max_length);
         read_header(&mut input).map_err(|failure| named(failure, &path))?;
         Ok(SnapshotReader { input, body: Body::new(), path, digest: None, at_end: false })
     }
@@ -70,7 +67,7 @@ impl SnapshotReader {
         self.body.data()
     }
 
-    /// Bytes read so far.
+    /// Bytes read so far; of a compressed file, of what it holds.
     pub fn offset(&self) -> u64 {
         self.input.offset()
     }

@@ -1,13 +1,14 @@
 //! Writes a snapshot while the server goes on serving.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use adler2::Adler32;
 use bytes::BytesMut;
 
 use super::body::{END_MARK, write_body};
+use super::compression::{Compression, Encoder};
 use crate::jute::{Encode, Put};
 use crate::storage::disk::{self, DiskWriter};
 use crate::storage::{Disk, Error, checksum, file_names};
@@ -23,6 +24,8 @@ pub struct SnapshotOptions {
     pub digest: bool,
     /// The last zxid once more, as servers since 3.9 read it. Older ones do not expect it.
     pub last_zxid: bool,
+    /// How the file is compressed (`snapshot.compression.method`). Servers before 3.6 read none that is.
+    pub compression: Option<Compression>,
     /// How many nodes one look at the tree visits at most: more of them keep writers waiting, fewer make more looks.
     pub batch_nodes: usize,
 }
@@ -32,7 +35,7 @@ const DEFAULT_BATCH_NODES: usize = 1024;
 impl Default for SnapshotOptions {
     /// What every server since 3.6 reads: with the digest, without the trailer.
     fn default() -> Self {
-        SnapshotOptions { digest: true, last_zxid: false, batch_nodes: DEFAULT_BATCH_NODES }
+        SnapshotOptions { digest: true, last_zxid: false, compression: None, batch_nodes: DEFAULT_BATCH_NODES }
     }
 }
 
@@ -65,9 +68,9 @@ pub fn write(
     mut look: impl FnMut(&mut dyn FnMut(&DataTree)),
 ) -> Result<Written, Error> {
     let zxid = cursor.start();
-    let path = dir.join(file_names::snapshot_name(zxid));
+    let path = dir.join(file_names::snapshot_name(zxid, options.compression));
     let bytes = disk::replace(disk, &path, |file| {
-        let mut out = Sealed::new(file, &path);
+        let mut out = Sealed::new(file, &path, options.compression);
         let header = FileHeader { magic: SNAPSHOT_MAGIC, version: FORMAT_VERSION, dbid: -1 };
         out.write(&header.to_bytes())?;
         write_body(&mut cursor, sessions, options.batch_nodes, &mut look, |piece| out.write(piece))?;
@@ -114,25 +117,31 @@ fn digest_block(cursor: &SnapshotCursor, look: &mut impl FnMut(&mut dyn FnMut(&D
     Ok(block)
 }
 
-/// A file whose every byte counts for the checksums of its seals. Small pieces are gathered, as a file wants large writes.
+/// A file whose every byte, before it is compressed, counts for the checksums of its seals. Small pieces are gathered, as a
+/// file wants large writes.
 struct Sealed<'a> {
-    file: &'a mut dyn DiskWriter,
+    out: Encoder<File<'a>>,
     path: &'a Path,
     buffer: BytesMut,
     adler: Adler32,
+}
+
+/// The file itself, and how long it has become.
+struct File<'a> {
+    file: &'a mut dyn DiskWriter,
     bytes: u64,
 }
 
 const BUFFER_BYTES: usize = 64 << 10;
 
 impl<'a> Sealed<'a> {
-    fn new(file: &'a mut dyn DiskWriter, path: &'a Path) -> Self {
-        Sealed { file, path, buffer: BytesMut::with_capacity(BUFFER_BYTES), adler: Adler32::new(), bytes: 0 }
+    fn new(file: &'a mut dyn DiskWriter, path: &'a Path, compression: Option<Compression>) -> Self {
+        let out = Encoder::new(compression, File { file, bytes: 0 });
+        Sealed { out, path, buffer: BytesMut::with_capacity(BUFFER_BYTES), adler: Adler32::new() }
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.adler.write_slice(bytes);
-        self.bytes += bytes.len() as u64;
         self.buffer.extend_from_slice(bytes);
         if self.buffer.len() >= BUFFER_BYTES {
             self.flush()?;
@@ -149,13 +158,26 @@ impl<'a> Sealed<'a> {
 
     fn finish(mut self) -> Result<u64, Error> {
         self.flush()?;
-        Ok(self.bytes)
+        let file = self.out.finish().map_err(Error::io("write", self.path))?;
+        Ok(file.bytes)
     }
 
     fn flush(&mut self) -> Result<(), Error> {
-        let written = self.file.write_all(&self.buffer);
+        let written = self.out.write_all(&self.buffer);
         written.map_err(Error::io("write", self.path))?;
         self.buffer.clear();
+        Ok(())
+    }
+}
+
+impl Write for File<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_all(bytes)?;
+        self.bytes += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
