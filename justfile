@@ -21,6 +21,10 @@ t *arguments:
 kill9 rounds="20":
     MENAGERIE_ROUNDS={{rounds}} cargo test -p menagerie-integration --test kill9 -- --nocapture
 
+# Ten minutes of hostile frames beside healthy clients.
+hostile *arguments:
+    cargo run -p menagerie-integration --bin hostile -- {{arguments}}
+
 # Ours and the reference server side by side: throughput per CPU-second, memory.
 side-by-side *arguments:
     cargo run --release -p menagerie-integration --bin side_by_side -- {{arguments}}

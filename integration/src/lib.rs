@@ -19,16 +19,21 @@
 //! | [`walk`] | the whole tree of a server as a comparable value |
 //! | [`writer`] | a client that writes and remembers what it was told, to hold a server to it |
 //! | [`sim`] | an ensemble in one thread, from a seed |
+//! | [`healthy`], [`hostile`] | a client that must see no error, and peers that send anything but what they should |
+//! | [`process`] | memory and open files of a process |
 //! | [`workspace`] | the files of this repository |
 
 pub mod architecture;
 pub mod dialogue;
 pub mod four_letter;
 pub mod frameworks;
+pub mod healthy;
+pub mod hostile;
 pub mod offline;
 pub mod ours;
 pub mod port;
 pub mod probe;
+pub mod process;
 pub mod raw;
 pub mod reference;
 pub mod requirement;

@@ -1,0 +1,29 @@
+//! What a process costs, as Linux tells it.
+
+use std::fs;
+use std::io;
+
+/// Resident memory of a process in KiB.
+pub fn rss_kib(pid: u32) -> io::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok());
+    line.ok_or_else(|| io::Error::other("the process has ended"))
+}
+
+/// Its open files and sockets.
+pub fn open_files(pid: u32) -> io::Result<usize> {
+    Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_costs_something() {
+        let pid = std::process::id();
+        assert!(rss_kib(pid).is_ok_and(|kib| kib > 100));
+        assert!(open_files(pid).is_ok_and(|files| files > 0));
+        assert!(rss_kib(u32::MAX).is_err());
+    }
+}
