@@ -18,6 +18,7 @@
 //! | [`probe`] | a raw session whose answers are lines of text, to compare two servers |
 //! | [`walk`] | the whole tree of a server as a comparable value |
 //! | [`writer`] | a client that writes and remembers what it was told, to hold a server to it |
+//! | [`mixed`] | one of our consensus members beside members of the reference |
 //! | [`sim`] | an ensemble in one thread, from a seed |
 //! | [`healthy`], [`hostile`] | a client that must see no error, and peers that send anything but what they should |
 //! | [`process`] | memory and open files of a process |
@@ -29,6 +30,7 @@ pub mod four_letter;
 pub mod frameworks;
 pub mod healthy;
 pub mod hostile;
+pub mod mixed;
 pub mod offline;
 pub mod ours;
 pub mod port;
