@@ -130,7 +130,7 @@ fn describe(error: &Error, command: &Command) -> String {
         Some(ErrorCode::InvalidAcl) => format!("Acl is not valid : {path}"),
         Some(ErrorCode::QuotaExceeded) => format!("Quota has exceeded : {path}"),
         Some(ErrorCode::NotReadOnly) => format!("Not a read-only call: {path}"),
-        Some(ErrorCode::BadArguments) if !path.is_empty() => format!("Arguments are not valid : {path}"),
+        Some(ErrorCode::BadArguments) => format!("Arguments are not valid : {path}"),
         Some(ErrorCode::ReconfigDisabled) => "KeeperErrorCode = Reconfig is disabled".to_owned(),
         Some(ErrorCode::ReconfigInProgress) => {
             "Another reconfiguration is in progress -- concurrent reconfigs not supported (yet)".to_owned()

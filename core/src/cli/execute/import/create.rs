@@ -3,28 +3,31 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::super::super::failure::Failure;
 use super::super::super::progress::Progress;
 use super::super::super::record::Record;
 use super::{Job, Stop};
 use crate::client::{Call, CreateOptions, Created, Error};
+use crate::wire::{ErrorCode, Stat};
 
 /// Requests under way at once.
 const AHEAD: usize = 64;
 /// Bytes of data under way at once, unless a single znode has more.
 const AHEAD_BYTES: usize = 4 * 1024 * 1024;
 
-/// A znode that is being created.
+/// A znode that is being created or looked at.
 struct UnderWay {
     path: String,
     data: Vec<u8>,
-    call: Step,
+    step: Step,
 }
 
 enum Step {
     Create(Call<Created>),
-    /// Of a dry run: whether it is there.
-    Look,
+    /// It may be there already; why it could not be created, if that was tried.
+    Compare(Call<(Bytes, Stat)>, Option<Error>),
 }
 
 impl Job<'_> {
@@ -42,8 +45,12 @@ impl Job<'_> {
             }
             let data = record.data().map_err(Failure::refused)?;
             bytes += data.len();
-            let call = if self.options.dry_run { Step::Look } else { self.create(&record, &path, &data)? };
-            under_way.push_back(UnderWay { path, data, call });
+            let step = if self.options.dry_run {
+                Step::Compare(self.client.get_data(&path), None)
+            } else {
+                self.create(&record, &path, &data)?
+            };
+            under_way.push_back(UnderWay { path, data, step });
             progress.tell(self.totals.created, self.totals.bytes);
         }
         while !under_way.is_empty() {
@@ -64,56 +71,52 @@ impl Job<'_> {
         Ok(Step::Create(self.client.create(path, data.to_vec(), options)))
     }
 
-    /// Waits for the oldest of those under way; how many bytes it had.
+    /// Waits for the oldest of those under way; how many bytes it had, if it is done.
     async fn settle(&mut self, under_way: &mut VecDeque<UnderWay>) -> Result<usize, Stop> {
-        let Some(UnderWay { path, data, call }) = under_way.pop_front() else { return Ok(0) };
+        let Some(UnderWay { path, data, step }) = under_way.pop_front() else { return Ok(0) };
         let length = data.len();
-        let outcome = match call {
-            Step::Create(call) => call.await.map(|_| ()),
-            Step::Look => match self.client.exists(&path).await? {
-                Some(_) => return self.compare(&path, data).await.map(|()| length),
-                None => Ok(()),
+        match step {
+            Step::Create(call) => match call.await {
+                Ok(_) => self.count_created(length),
+                // The permission to create in its parent is asked for first: it may be there, and stand below a closed znode.
+                Err(error) if error.is_node_exists() || error.code() == Some(ErrorCode::NoAuth) => {
+                    let step = Step::Compare(self.client.get_data(&path), Some(error));
+                    under_way.push_back(UnderWay { path, data, step });
+                    return Ok(0);
+                }
+                Err(error) => self.fail(error)?,
             },
-        };
-        match outcome {
-            Ok(()) => {
-                self.totals.created += 1;
-                self.totals.bytes += length as u64;
-            }
-            Err(error) if error.is_node_exists() => self.compare(&path, data).await?,
-            Err(error) => self.fail(error)?,
+            Step::Compare(call, why) => match (call.await, why) {
+                (Ok((present, stat)), _) => self.compare(&path, data, &present, &stat).await?,
+                (Err(error), None) if error.is_no_node() => self.count_created(length),
+                (Err(error), Some(why)) if error.is_no_node() => self.fail(why)?,
+                (Err(error), _) => self.fail(error)?,
+            },
         }
         Ok(length)
     }
 
-    /// A znode is there already: is it the same?
-    async fn compare(&mut self, path: &str, data: Vec<u8>) -> Result<(), Stop> {
-        match self.overwrite(path, data).await {
-            Ok(Existing::Same) => self.totals.unchanged += 1,
-            Ok(Existing::Overwritten) => self.totals.updated += 1,
-            Ok(Existing::Different) => self.conflict(path, "data"),
-            Err(error) => self.fail(error)?,
-        }
-        Ok(())
+    fn count_created(&mut self, length: usize) {
+        self.totals.created += 1;
+        self.totals.bytes += length as u64;
     }
 
-    async fn overwrite(&self, path: &str, data: Vec<u8>) -> Result<Existing, Error> {
-        let (present, stat) = self.client.get_data(path).await?;
-        if present == data {
-            return Ok(Existing::Same);
+    /// A znode is there already: is it the same?
+    async fn compare(&mut self, path: &str, data: Vec<u8>, present: &Bytes, stat: &Stat) -> Result<(), Stop> {
+        if *present == data {
+            self.totals.unchanged += 1;
+            return Ok(());
         }
         if !self.options.overwrite {
-            return Ok(Existing::Different);
+            self.conflict(path, "data");
+            return Ok(());
         }
-        if !self.options.dry_run {
-            self.client.set_data(path, data, stat.version).await?;
+        if !self.options.dry_run
+            && let Err(error) = self.client.set_data(path, data, stat.version).await
+        {
+            return self.fail(error);
         }
-        Ok(Existing::Overwritten)
+        self.totals.updated += 1;
+        Ok(())
     }
-}
-
-enum Existing {
-    Same,
-    Different,
-    Overwritten,
 }
