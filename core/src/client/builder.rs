@@ -99,7 +99,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Opens the session and waits until a server has granted it. Dropping the future closes the session.
+    /// Opens the session and waits until a server has granted it. Dropping the future closes the session, and so does its failure; but a session
+    /// to be resumed that no server has granted by then is left as it is.
     ///
     /// # Errors
     /// Those of [`ClientBuilder::connect_lazily`]; [`Error::is_timeout`] when no server granted it in time; [`Error::is_session_expired`] when

@@ -40,6 +40,10 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
             closing.tickets.extend(ticket);
             return;
         }
+        if ticket.is_none() && self.is_not_resumed() && self.pending.queued() == 0 {
+            // Its owner has given up for now and may try again: the session is left as it is.
+            return self.finish(State::Closed, false);
+        }
         self.closing = Some(Closing { deadline: now + self.timeout, tickets: ticket.into_iter().collect() });
         self.search = None;
         self.moving = None;
@@ -63,6 +67,11 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
         self.settle(State::Closed, false);
         self.closing = Some(Closing { deadline, tickets: Vec::new() });
         self.pending.enqueue(close_request());
+    }
+
+    /// Whether this is a session from elsewhere that no server has let this client have yet.
+    fn is_not_resumed(&self) -> bool {
+        self.id != 0 && self.acknowledged.is_none()
     }
 
     /// Whether a server may still hold the session that is being closed. The one of a read-only server goes with its connection.

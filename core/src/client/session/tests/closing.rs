@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::harness::{Harness, ID, TIMEOUT};
-use crate::client::State;
 use crate::client::error::Cause;
 use crate::client::event::EventKind;
-use crate::client::request::WatchKind;
-use crate::wire::OpCode;
+use crate::client::request::{Command, WatchKind};
+use crate::client::{SessionCredentials, State};
+use crate::wire::{OpCode, Zxid};
 
 #[test]
 fn closing_answers_what_was_called_before_and_refuses_what_comes_after() {
@@ -160,4 +160,25 @@ fn a_session_that_expired_while_closing_is_closed() {
     harness.grant(Duration::ZERO, false);
     assert!(close.is_ok());
     assert_eq!(harness.state(), State::Closed);
+}
+
+/// A program that could not resume its session in time tried again, and its first attempt closed the session behind its back.
+#[test]
+fn a_client_dropped_before_its_session_was_resumed_leaves_that_session_alone() {
+    let resume = SessionCredentials { id: ID, password: [3; 16], last_zxid: Zxid(4) };
+    for opens in [false, true] {
+        let mut harness = Harness::with(2, |config| config.resume = Some(resume));
+        if opens {
+            harness.open();
+        }
+        harness.command(Command::Close(None));
+        assert!(harness.session.is_ended());
+        assert_eq!(harness.connects(), 1, "the one from before");
+    }
+    let mut harness = Harness::with(2, |config| config.resume = Some(resume));
+    let close = harness.close();
+    harness.accept();
+    assert_eq!(harness.ops(), [OpCode::CloseSession], "whoever says so means it");
+    harness.reply(1, 5, 0);
+    assert!(close.is_ok());
 }
