@@ -231,6 +231,13 @@ impl Script {
         self.ask(&format!("get {path}"), OpCode::GetData, &PathRequest { path: path.into(), watch: false })
     }
 
+    /// Notes the events since the last time as a line.
+    pub fn note_events(&mut self) -> TestResult {
+        let events = self.probe.take_events()?;
+        self.lines.push(format!("events: {events:?}"));
+        Ok(())
+    }
+
     fn be_left(&mut self, what: &str, answer: &str) -> TestResult {
         let next = Probe::open(self.port)?;
         std::mem::replace(&mut self.probe, next).connection.wait_for_hang_up()?;

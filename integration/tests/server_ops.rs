@@ -10,6 +10,8 @@ use menagerie_core::wire::proto::{
 use menagerie_core::wire::{Acl, OpCode, Perms};
 use menagerie_integration::TestResult;
 use menagerie_integration::probe::{Empty, Script, change, compare, creation};
+use menagerie_integration::server::Server;
+use menagerie_integration::software::Software;
 
 /// `super:secret`.
 const SUPER: (&str, &str) = ("DigestAuthenticationProvider.superDigest", "super:lK75jTNcA+U9vtVEw5vB51mj/w4=");
@@ -285,4 +287,46 @@ fn ask_everything(steps: &mut Script, path: &str) -> TestResult {
     }
     let ops = vec![MultiOp::GetData(read.clone()), MultiOp::GetChildren(read)];
     steps.ask(&format!("multiRead {path}"), OpCode::MultiRead, &MultiRequest { ops })
+}
+
+/// The same requests make logs of the same length: nothing more is written, and nothing less, whatever is switched on.
+#[test]
+fn the_logs_hold_as_many_bytes_as_the_references() -> TestResult {
+    let Some(reference) = Software::reference()? else { return Ok(()) };
+    let settings = [("digest.enabled", "false"), ("closeSessionTxn.enabled", "false"), ("digest.enabled", "true")];
+    let mut lengths = Vec::new();
+    for setting in settings {
+        let length = |software: Software| -> TestResult<usize> {
+            let mut server = Server::start_with(software, &[setting])?;
+            let mut steps = Script::new(&server)?;
+            steps.create("/a", "some data")?;
+            let ephemeral = CreateRequest { flags: 1, ..creation("/a/ephemeral", "") };
+            steps.ask("ephemeral", OpCode::Create, &ephemeral)?;
+            steps.set("/none", "")?;
+            steps.set("/a", "other data")?;
+            steps.ask_in_vain("close", OpCode::CloseSession.code(), &Empty)?;
+            steps.delete("/a")?;
+            server.kill()?;
+            log_bytes(&server)
+        };
+        let (ours, theirs) = (length(Software::menagerie()?)?, length(reference.clone())?);
+        assert_eq!(ours, theirs, "{setting:?}");
+        lengths.push(ours);
+    }
+    // A digest is twelve bytes in nearly every transaction; the names of one session's znodes are fewer.
+    assert!(lengths[0] < lengths[1] && lengths[1] < lengths[2], "{lengths:?}");
+    Ok(())
+}
+
+/// Bytes in all logs, without the zeros that stand at their ends.
+fn log_bytes(server: &Server) -> TestResult<usize> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(server.data_dir().join("version-2"))? {
+        let path = entry?.path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("log.")) {
+            let log = std::fs::read(path)?;
+            bytes += log.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        }
+    }
+    Ok(bytes)
 }

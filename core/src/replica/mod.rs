@@ -69,6 +69,9 @@ pub struct Config {
     pub max_session_timeout_ms: i32,
     /// Whether transactions carry the tree's digest.
     pub digest_enabled: bool,
+    /// Whether the end of a session names the znodes that go with it (`closeSessionTxn.enabled`). Servers before 3.6 read no such
+    /// names.
+    pub close_session_txn_enabled: bool,
     /// Whether TTL znodes can be created.
     pub extended_types_enabled: bool,
     /// Whether a write that exceeds the hard limit of a quota is refused (`enforceQuota`); otherwise it is only logged.

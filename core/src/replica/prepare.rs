@@ -114,7 +114,8 @@ impl Replica {
         });
         paths.truncate(fit.count());
         drop(tree);
-        self.propose(now, session, cxid, Txn::CloseSession { paths: Some(paths) }, origin);
+        let paths = self.config.close_session_txn_enabled.then_some(paths);
+        self.propose(now, session, cxid, Txn::CloseSession { paths }, origin);
     }
 
     pub(super) fn propose(&mut self, now: Time, session: i64, cxid: i32, txn: Txn, origin: Origin) {

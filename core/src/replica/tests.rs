@@ -49,6 +49,7 @@ impl Member {
             min_session_timeout_ms: 4_000,
             max_session_timeout_ms: 40_000,
             digest_enabled: true,
+            close_session_txn_enabled: true,
             extended_types_enabled: true,
             enforce_quota: true,
             reconfig_enabled: false,
@@ -525,5 +526,25 @@ fn a_hard_limit_of_a_quota_refuses_only_where_it_is_enforced() {
         assert_eq!((header.err, MultiResponse::from_bytes(&body).unwrap().results.len()), (0, 2));
         assert!(member.shared.tree().node("/p/b").is_some(), "each of the two alone keeps within the limit");
         assert_eq!(err(&member.call(session, OpCode::Create, &create("/p/c", 0))), expected);
+    }
+}
+
+#[test]
+fn the_end_of_a_session_names_its_znodes_unless_told_not_to() {
+    for enabled in [true, false] {
+        let mut member = Member::new();
+        member.replica.config.close_session_txn_enabled = enabled;
+        let session = member.connect(CONN, 0, None).session_id;
+        member.call(session, OpCode::Create, &create("/e", 1));
+        member.send(CONN, session, OpCode::CloseSession, &0);
+        let outputs = member.settle();
+        let entry = outputs.iter().find_map(|output| match output {
+            Output::Persist { entry, .. } => Some(entry.clone()),
+            _ => None,
+        });
+        let record = TxnRecord::from_bytes(&entry.unwrap()).unwrap();
+        let named = enabled.then(|| vec!["/e".to_owned()]);
+        assert_eq!(record.txn, crate::wire::txn::Txn::CloseSession { paths: named });
+        assert!(member.shared.tree().node("/e").is_none());
     }
 }

@@ -78,6 +78,10 @@ pub struct ServerConfig {
     pub digest_enabled: bool,
     /// `DigestAuthenticationProvider.*`, `skipACL`, `enforce.auth.*`: how credentials and access lists are judged.
     pub auth: AuthConfig,
+    /// `closeSessionTxn.enabled`: the transaction that ends a session names the ephemeral znodes that go with it.
+    pub close_session_txn_enabled: bool,
+    /// `serializeLastProcessedZxid.enabled`: end snapshots with the last zxid once more, which servers before 3.9 do not expect.
+    pub serialize_last_zxid: bool,
     /// `extendedTypesEnabled`: znodes with a time to live.
     pub extended_types_enabled: bool,
     /// `enforceQuota`: refuse writes that exceed the hard limit of a quota. Otherwise that is only logged.
@@ -144,6 +148,8 @@ impl Default for ServerConfig {
             four_letter_words: FourLetterWords::default(),
             digest_enabled: true,
             auth: AuthConfig::default(),
+            close_session_txn_enabled: true,
+            serialize_last_zxid: false,
             extended_types_enabled: false,
             enforce_quota: false,
             container_check_interval_ms: 60_000,

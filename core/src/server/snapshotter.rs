@@ -40,6 +40,7 @@ impl Snapshotter {
             retain: config.autopurge_snap_retain_count as usize,
             options: SnapshotOptions {
                 digest: config.digest_enabled,
+                last_zxid: config.serialize_last_zxid,
                 compression: config.snapshot_compression,
                 ..SnapshotOptions::default()
             },

@@ -231,6 +231,7 @@ fn replica_config(config: &ServerConfig, auth: &AuthConfig) -> replica::Config {
         min_session_timeout_ms: i32::try_from(config.min_session_timeout_ms).unwrap_or(i32::MAX),
         max_session_timeout_ms: i32::try_from(config.max_session_timeout_ms).unwrap_or(i32::MAX),
         digest_enabled: config.digest_enabled,
+        close_session_txn_enabled: config.close_session_txn_enabled,
         extended_types_enabled: config.extended_types_enabled,
         enforce_quota: config.enforce_quota,
         reconfig_enabled: config.reconfig_enabled,

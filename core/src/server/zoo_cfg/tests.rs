@@ -67,6 +67,8 @@ fn every_key_sets_its_own_field() {
         ("skipACL=yes", |c| c.auth.skip_acl = true),
         ("extendedTypesEnabled=true", |c| c.extended_types_enabled = true),
         ("enforceQuota=true", |c| c.enforce_quota = true),
+        ("closeSessionTxn.enabled=false", |c| c.close_session_txn_enabled = false),
+        ("serializeLastProcessedZxid.enabled=true", |c| c.serialize_last_zxid = true),
         ("digest.enabled=false", |c| c.digest_enabled = false),
         ("snapshot.trust.empty=true", |c| c.snapshot_trust_empty = true),
         ("txnLogSizeLimitInKb=-1", |_| ()),
