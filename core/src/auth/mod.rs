@@ -105,11 +105,11 @@ impl<'a> Normal<'a> {
     }
 }
 
-/// The identities that credentials prove, or `None` when they are refused.
-pub fn authenticate(config: &AuthConfig, scheme: &str, credentials: &[u8], remote: &str) -> Option<Vec<Id>> {
+/// The identities that credentials prove, or `None` when they are refused. Null credentials are no empty ones.
+pub fn authenticate(config: &AuthConfig, scheme: &str, credentials: Option<&[u8]>, remote: &str) -> Option<Vec<Id>> {
     match scheme {
         "digest" => {
-            let id = config.digest?.id(&String::from_utf8_lossy(credentials));
+            let id = config.digest?.id(&String::from_utf8_lossy(credentials?));
             let is_super = config.super_digest.as_deref() == Some(id.as_str());
             let mut ids = vec![Id::new("digest", id)];
             if is_super {
@@ -205,7 +205,7 @@ mod tests {
     fn a_digest_is_of_the_configured_algorithm() {
         let proved = |name: &str| {
             let config = AuthConfig { digest: Some(name.parse().unwrap()), ..AuthConfig::default() };
-            authenticate(&config, "digest", b"user:pass", "").unwrap()
+            authenticate(&config, "digest", Some(b"user:pass"), "").unwrap()
         };
         for (name, expected) in [
             ("sha1", "user:smGaoVKd/cQkjm7b88GyorAUz20="),
@@ -227,7 +227,7 @@ mod tests {
         let off = AuthConfig { digest: None, ..AuthConfig::default() };
         let bob = Id::new("digest", "bob:x");
         let list = [Acl { perms: Perms::ALL, id: bob.clone() }];
-        assert_eq!(authenticate(&off, "digest", b"bob:secret", ""), None);
+        assert_eq!(authenticate(&off, "digest", Some(b"bob:secret"), ""), None);
         assert_eq!(normalise(&off, &list, &[], 1000), Err(InvalidAcl));
         assert!(!permits(&off, &list, &[bob], Perms::READ));
     }

@@ -15,23 +15,21 @@ use crate::wire::{ErrorCode, EventKind, KeeperState, OpCode, Zxid, frame};
 use crate::zab;
 
 impl Replica {
-    /// Applies everything that is committed: one lock of the tree for all of it.
+    /// Applies everything that is committed: one lock of the tree for all of it. Each is answered before the next is
+    /// applied, so that no event overtakes the reply to what came before its cause.
     pub(super) fn commit(&mut self) {
         let shared = std::sync::Arc::clone(&self.shared);
-        let mut done = Vec::new();
-        {
-            let mut tree = shared.tree_mut();
-            for Proposal { record, origin } in self.take_from_peer() {
-                let outcome = apply(&shared, &mut tree, &record);
-                done.push((record, origin, outcome));
-            }
-        }
-        if let Some((last, _, _)) = done.last() {
-            self.pending.applied(last.header.zxid);
-        }
-        for (record, origin, outcome) in done {
+        let mut tree = shared.tree_mut();
+        let mut last = None;
+        for Proposal { record, origin } in self.take_from_peer() {
+            let outcome = apply(&shared, &mut tree, &record);
             self.answer(&record, &origin, outcome);
             self.release_barriers(record.header.zxid);
+            last = Some(record.header.zxid);
+        }
+        drop(tree);
+        if let Some(last) = last {
+            self.pending.applied(last);
         }
     }
 
@@ -72,10 +70,10 @@ impl Replica {
         while let Some(barrier) = self.barriers.pop_front_if(|barrier| barrier.after <= applied) {
             let Barrier { after, conn, xid, answer } = barrier;
             let frame = match answer {
-                Ok(path) => reply(xid, after, ErrorCode::Ok.code(), |out| out.put_str(&path)),
+                Ok(path) => reply(xid, after, ErrorCode::Ok.code(), |out| out.put_opt_str(path.as_deref())),
                 Err(code) => reply(xid, after, code.code(), |_| {}),
             };
-            self.outputs.push_back(Output::Reply { conn, frame, close: false });
+            self.shared.sink().reply(conn, frame, false);
         }
     }
 
@@ -101,7 +99,7 @@ impl Replica {
             }
             Origin::Request { conn, xid, op } => {
                 let frame = reply_to(xid, zxid, op, &record.txn, outcome);
-                self.outputs.push_back(Output::Reply { conn, frame, close: closed });
+                self.shared.sink().reply(conn, frame, closed);
             }
         }
     }

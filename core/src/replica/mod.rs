@@ -2,10 +2,13 @@
 //!
 //! ```text
 //!             Input                                            Output
-//!   Connect, Request, Persisted ──▶ prepare ─▶ zab ─▶ commit ──▶ Persist, Connected, Reply, Close
+//!   Connect, Request, Persisted ──▶ prepare ─▶ zab ─▶ commit ──▶ Persist, Connected, Close
 //!                                      │                 │
 //!                                      ▼                 ▼
 //!                              outstanding changes   Shared (tree, watches) ◀── read (connections' own tasks)
+//!                                                        │
+//!                                                        ▼
+//!                                                    EventSink: replies and events, in one order
 //! ```
 //!
 //! The caller feeds [`Replica::handle`] and then takes everything from [`Replica::poll_output`]. Time is given with each
@@ -141,15 +144,6 @@ pub enum Output {
         /// The answer.
         response: ConnectResponse,
     },
-    /// Send a framed reply. It must leave behind every event that was delivered to the connection before.
-    Reply {
-        /// The connection.
-        conn: ConnId,
-        /// The whole frame.
-        frame: Bytes,
-        /// Whether to close the connection after it.
-        close: bool,
-    },
     /// Close the connection without a word.
     Close {
         /// The connection.
@@ -181,7 +175,7 @@ struct Barrier {
     conn: ConnId,
     xid: i32,
     /// A sync's path, or why the request is refused.
-    answer: Result<String, ErrorCode>,
+    answer: Result<Option<String>, ErrorCode>,
 }
 
 /// One ensemble member. See the module's picture.

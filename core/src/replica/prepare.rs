@@ -2,6 +2,7 @@
 //! A write that fails uses a zxid too, as in the reference: every member answers it the same way.
 
 use super::prepare_ops::Scope;
+use super::request::{has_null, null_as_empty};
 use super::{Barrier, Origin, Output, Proposal, Replica, Request, Time};
 use crate::jute::{Decode, Encode};
 use crate::wire::proto::{
@@ -27,7 +28,8 @@ impl Replica {
         let origin = Origin::Request { conn, xid, op };
         match op {
             OpCode::Sync => {
-                let path = decoded::<PathOnly>(&request.body).map(|request| request.path);
+                // A path that is null is echoed as such: nobody looks at it.
+                let path = decoded::<Option<String>>(&request.body);
                 self.after_proposals(request, path);
             }
             OpCode::CloseSession => self.propose_close(now, session, xid, origin),
@@ -71,15 +73,18 @@ impl Replica {
         let body = &request.body;
         let txn = match request.op {
             OpCode::Create | OpCode::Create2 | OpCode::CreateContainer => {
-                scope.create(request.op, &decoded::<CreateRequest>(body)?, None)
+                let create = decoded::<CreateRequest>(&null_as_empty(body))?;
+                scope.flags_first(has_null(body), create.flags, None)?;
+                scope.create(request.op, &create, None)
             }
             OpCode::CreateTtl => {
-                let (create, ttl_ms) = decoded::<CreateTtlRequest>(body)?.split();
+                let (create, ttl_ms) = decoded::<CreateTtlRequest>(&null_as_empty(body))?.split();
+                scope.flags_first(has_null(body), create.flags, Some(ttl_ms))?;
                 scope.create(request.op, &create, Some(ttl_ms))
             }
             OpCode::Delete => scope.delete(&decoded::<PathVersion>(body)?),
-            OpCode::SetData => scope.set_data(decoded::<SetDataRequest>(body)?),
-            OpCode::SetAcl => scope.set_acl(decoded::<SetAclRequest>(body)?),
+            OpCode::SetData => scope.set_data(decoded::<SetDataRequest>(&null_as_empty(body))?),
+            OpCode::SetAcl => scope.set_acl(decoded::<SetAclRequest>(&null_as_empty(body))?),
             OpCode::DeleteContainer => scope.reap(&decoded::<PathOnly>(body)?.path),
             // There is one member, and it cannot be changed.
             OpCode::Reconfig if self.config.reconfig_enabled => Err(ErrorCode::Unimplemented),
@@ -134,7 +139,7 @@ impl Replica {
     }
 
     /// Answers when everything proposed so far is answered (protocol §7.5).
-    fn after_proposals(&mut self, request: &Request, answer: Result<String, ErrorCode>) {
+    fn after_proposals(&mut self, request: &Request, answer: Result<Option<String>, ErrorCode>) {
         let after = self.peer.last_proposed();
         self.barriers.push_back(Barrier { after, conn: request.conn, xid: request.xid, answer });
         let applied = self.shared.tree().last_zxid();

@@ -9,15 +9,20 @@ impl Scope<'_> {
     /// The transaction of a multi: its operations', or one error each when one fails.
     ///
     /// # Errors
-    /// MARSHALLINGERROR when operations stand in it that a multi cannot hold.
+    /// MARSHALLINGERROR when reads stand among the operations, or a TTL znode without a time to live is reached.
     pub(super) fn multi(&mut self, request: MultiRequest) -> Result<Txn, ErrorCode> {
-        if request.ops.iter().any(is_out_of_place) {
+        if request.ops.iter().any(MultiOp::is_read) {
             return Err(ErrorCode::MarshallingError);
         }
         let digest = self.pending.begin();
         let count = request.ops.len();
         let mut txns = Vec::with_capacity(count);
         for op in request.ops {
+            // Only when it is reached: an operation before it that fails is the one that is told of.
+            if has_no_time_to_live(&op) {
+                self.pending.roll_back(digest);
+                return Err(ErrorCode::MarshallingError);
+            }
             match self.one(op) {
                 Ok(txn) => txns.push(txn),
                 Err(code) => {
@@ -31,13 +36,12 @@ impl Scope<'_> {
 
     fn one(&mut self, op: MultiOp) -> Result<Txn, ErrorCode> {
         match op {
-            MultiOp::Create(code, request) => self.create(code, &request, None),
+            MultiOp::Create(code, request) => self.create(by_flags(code, request.flags), &request, None),
             MultiOp::CreateTtl(request) => {
-                let is_ttl = is_ttl(request.flags);
                 let (create, ttl_ms) = request.split();
-                // With the flags of another kind it is another kind here, and its time to live is not looked at.
-                let op = if is_ttl { OpCode::CreateTtl } else { OpCode::Create };
-                self.create(op, &create, is_ttl.then_some(ttl_ms))
+                let code = by_flags(OpCode::CreateTtl, create.flags);
+                // With the flags of another kind its time to live is not looked at.
+                self.create(code, &create, (code == OpCode::CreateTtl).then_some(ttl_ms))
             }
             MultiOp::Delete(request) => self.delete(&request),
             MultiOp::SetData(request) => self.set_data(request),
@@ -47,16 +51,20 @@ impl Scope<'_> {
     }
 }
 
-/// Reads, and a time to live asked of an op that has none: the reference refuses that in another way outside of a multi.
-fn is_out_of_place(op: &MultiOp) -> bool {
-    match op {
-        MultiOp::Create(_, request) => is_ttl(request.flags),
-        other => other.is_read(),
+/// What a create inside a multi makes is decided by its flags, as in the reference.
+fn by_flags(code: OpCode, flags: i32) -> OpCode {
+    match (code, CreateMode::from_flags(flags)) {
+        (_, Some(CreateMode::Container)) => OpCode::CreateContainer,
+        (OpCode::CreateTtl, Some(mode)) if mode.is_ttl() => OpCode::CreateTtl,
+        (OpCode::CreateContainer | OpCode::CreateTtl, _) => OpCode::Create,
+        (code, _) => code,
     }
 }
 
-fn is_ttl(flags: i32) -> bool {
-    CreateMode::from_flags(flags).is_some_and(CreateMode::is_ttl)
+/// A TTL znode is asked of an operation that has no field for its time to live: outside of a multi that is refused in
+/// another way.
+fn has_no_time_to_live(op: &MultiOp) -> bool {
+    matches!(op, MultiOp::Create(_, request) if CreateMode::from_flags(request.flags).is_some_and(CreateMode::is_ttl))
 }
 
 /// OK for those before the one that failed, its error, and RUNTIMEINCONSISTENCY for those after it.

@@ -151,6 +151,11 @@ impl Scope<'_> {
         pending.set(tree, zxid, path, node.as_ref(), None);
     }
 
+    /// A create whose path is null fails only after its flags were looked at.
+    pub(super) fn flags_first(&self, null: bool, flags: i32, ttl_ms: Option<i64>) -> Result<(), ErrorCode> {
+        if null { self.mode(flags, ttl_ms).and(Err(ErrorCode::MarshallingError)) } else { Ok(()) }
+    }
+
     /// Of createContainer's flags only the sequence number counts.
     fn mode(&self, flags: i32, ttl_ms: Option<i64>) -> Result<CreateMode, ErrorCode> {
         let mode = CreateMode::from_flags(flags).ok_or(ErrorCode::BadArguments)?;

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use bytes::{Bytes, BytesMut};
 
 use super::commit::event_frame;
+use super::request::null_as_empty;
 use super::{ConnId, Shared};
 use crate::auth::{self, AuthConfig};
 use crate::jute::{Decode, DecodeError, Encode, Put, Reader};
@@ -191,8 +192,14 @@ fn watches(shared: &Shared, caller: Caller<'_>, op: OpCode, body: &Bytes, out: &
         ErrorResponse { err: 0 }.encode(out);
         return Ok(());
     }
+    // Nobody watches a path that is null: there is nothing to remove.
+    let body = if op == OpCode::RemoveWatches { &null_as_empty(body) } else { body };
     let request: WatchesRequest = decoded(body)?;
     let kind = WatcherKind::from_i32(request.kind).ok_or(ErrorCode::MarshallingError)?;
+    // The reference goes up from a path in search of recursive watches, and stumbles where there is no slash.
+    if op == OpCode::CheckWatches && !request.path.is_empty() && !request.path.contains('/') {
+        return Err(ErrorCode::MarshallingError);
+    }
     let mut table = shared.watches();
     let found = if op == OpCode::RemoveWatches {
         table.remove(kind, &request.path, caller.conn)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::ConnId;
 use crate::wire::{Id, OpCode};
@@ -74,4 +74,19 @@ pub fn route(op: i32) -> (Route, Option<OpCode>) {
         }
     };
     (route, Some(op))
+}
+
+/// Whether a record that begins with a path begins with null.
+pub(super) fn has_null(body: &Bytes) -> bool {
+    body.starts_with(&[0xff; 4])
+}
+
+/// A record that begins with a path, with an empty one in place of null: where the reference looks at both alike.
+pub(super) fn null_as_empty(body: &Bytes) -> Bytes {
+    if !has_null(body) {
+        return body.clone();
+    }
+    let mut body = BytesMut::from(body.as_ref());
+    body[..4].fill(0);
+    body.freeze()
 }

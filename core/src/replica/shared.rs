@@ -14,11 +14,18 @@ use crate::tree::DataTree;
 use crate::watch::WatchTable;
 use crate::wire::{Acl, EventKind};
 
-/// Where events go. Called with the tree's write lock held: it must not block.
+/// Where events and replies go: the way to the connections. Called with the tree's write lock held: it must not block.
+///
+/// Both go one way, because their order counts: of two transactions the reply to the first, and its events, come before the
+/// events of the second.
 pub trait EventSink: Send + Sync {
     /// Queues the framed event, which is of this kind, on each connection that `acl` permits to read, ahead of whatever is
     /// queued there later.
     fn deliver(&self, kind: EventKind, connections: &BTreeSet<ConnId>, acl: &[Acl], frame: Bytes);
+
+    /// Queues a framed reply on the connection, behind every event that was delivered to it before. `close` says whether to
+    /// close the connection after it.
+    fn reply(&self, conn: ConnId, frame: Bytes, close: bool);
 }
 
 /// The state that reads are served from.

@@ -10,14 +10,23 @@ use super::read::{self, Caller};
 use super::*;
 use crate::jute::{Decode, Encode, Reader};
 use crate::tree::DataTree;
+use crate::watch::Watched;
 use crate::wire::proto::{
     CreateRequest, MultiOp, MultiRequest, MultiResponse, MultiResult, PathOnly, PathRequest, PathVersion,
     ReconfigRequest, ReplyHeader, SetDataRequest, StatResponse, WatcherEvent,
 };
 use crate::wire::{Acl, ErrorCode, EventKind, Id};
 
+/// Events and replies in their order.
 #[derive(Default, Clone)]
-struct Told(Arc<Mutex<Vec<Event>>>);
+struct Told(Arc<Mutex<Vec<Event>>>, Arc<Mutex<Vec<Reply>>>);
+
+/// The frame of a reply, whether the connection is closed after it, and how many events were told before it.
+struct Reply {
+    frame: Bytes,
+    close: bool,
+    events_before: usize,
+}
 
 /// Whom the member told, and the frame.
 type Event = (BTreeSet<ConnId>, Bytes);
@@ -25,6 +34,11 @@ type Event = (BTreeSet<ConnId>, Bytes);
 impl EventSink for Told {
     fn deliver(&self, _: EventKind, connections: &BTreeSet<ConnId>, _: &[Acl], frame: Bytes) {
         self.0.lock().unwrap().push((connections.clone(), frame));
+    }
+
+    fn reply(&self, _: ConnId, frame: Bytes, close: bool) {
+        let events_before = self.0.lock().unwrap().len();
+        self.1.lock().unwrap().push(Reply { frame, close, events_before });
     }
 }
 
@@ -96,12 +110,13 @@ impl Member {
 
     fn call(&mut self, session: i64, op: OpCode, body: &impl Encode) -> (ReplyHeader, Bytes) {
         self.send(CONN, session, op, body);
-        let outputs = self.settle();
-        let reply = outputs.into_iter().find_map(|output| match output {
-            Output::Reply { frame, .. } => Some(frame),
-            _ => None,
-        });
-        split(&reply.unwrap())
+        self.settle();
+        split(&self.replies().first().unwrap().frame)
+    }
+
+    /// The replies since the last time.
+    fn replies(&self) -> Vec<Reply> {
+        std::mem::take(&mut *self.told.1.lock().unwrap())
     }
 
     fn read(&self, session: i64, op: OpCode, body: &impl Encode) -> (ReplyHeader, Bytes) {
@@ -134,10 +149,10 @@ fn nothing_is_answered_before_it_is_on_disk() {
     let session = member.connect(CONN, 0, None).session_id;
     member.send(CONN, session, OpCode::Create, &create("/a", 0));
     let Some(Output::Persist { zxid, .. }) = member.replica.poll_output() else { panic!("not persisted first") };
-    assert_eq!(member.replica.poll_output(), None);
+    assert_eq!((member.replica.poll_output(), member.replies().len()), (None, 0));
     assert!(member.shared.tree().node("/a").is_none());
     member.replica.handle(member.now, Input::Persisted { zxid });
-    assert!(matches!(member.replica.poll_output(), Some(Output::Reply { .. })));
+    assert_eq!(member.replies().len(), 1);
     assert!(member.shared.tree().node("/a").is_some());
 }
 
@@ -149,11 +164,8 @@ fn a_proposed_write_is_seen_by_the_next_one() {
     member.send(CONN, session, OpCode::Create, &create("/a/s", 2));
     member.send(CONN, session, OpCode::Create, &create("/a/s", 2));
     member.send(CONN, session, OpCode::Delete, &PathVersion { path: "/a".into(), version: -1 });
-    let replies: Vec<_> = member
-        .settle()
-        .into_iter()
-        .filter_map(|output| if let Output::Reply { frame, .. } = output { Some(split(&frame)) } else { None })
-        .collect();
+    member.settle();
+    let replies: Vec<_> = member.replies().iter().map(|reply| split(&reply.frame)).collect();
     assert_eq!(PathOnly::from_bytes(&replies[2].1).unwrap().path, "/a/s0000000001");
     assert_eq!(err(&replies[3]), ErrorCode::NotEmpty);
     assert_eq!(member.shared.tree().node("/a").unwrap().stat().cversion, 2);
@@ -170,10 +182,8 @@ fn the_first_failing_check_decides_the_error() {
         let ids = [Id::new("ip", "127.0.0.1")].into();
         let request = Request { conn: CONN, session, ids, xid: member.xid, op, body: bytes.freeze() };
         member.replica.handle(member.now, Input::Request(request));
-        let replies = member.settle().into_iter();
-        let frame =
-            replies.filter_map(|output| if let Output::Reply { frame, .. } = output { Some(frame) } else { None });
-        err(&split(&frame.last().unwrap()))
+        member.settle();
+        err(&split(&member.replies().last().unwrap().frame))
     };
     let no_acl = CreateRequest { acl: Vec::new(), ..create("/b/c", 0) };
     assert_eq!(code(OpCode::Create, &|out| create("/a", 9).encode(out)), ErrorCode::BadArguments);
@@ -296,21 +306,38 @@ fn a_client_that_has_seen_more_is_sent_elsewhere() {
     assert_eq!(member.settle(), [Output::Close { conn: 1 }]);
 }
 
-/// The xids of the replies, in their order, when everything was persisted by one sync of the disk.
-fn replies_of_one_group_commit(member: &mut Member) -> Vec<i32> {
+/// The xids of the replies, in their order, when everything was persisted by one sync of the disk; and the number of
+/// events before each.
+fn group_commit(member: &mut Member) -> Vec<(i32, usize)> {
     let mut last = None;
-    let mut xids = Vec::new();
     loop {
         match member.replica.poll_output() {
             Some(Output::Persist { zxid, .. }) => last = Some(zxid),
-            Some(Output::Reply { frame, .. }) => xids.push(split(&frame).0.xid),
             Some(_) => {}
             None => match last.take() {
                 Some(zxid) => member.replica.handle(member.now, Input::Persisted { zxid }),
-                None => return xids,
+                None => break,
             },
         }
     }
+    member.replies().iter().map(|reply| (split(&reply.frame).0.xid, reply.events_before)).collect()
+}
+
+fn replies_of_one_group_commit(member: &mut Member) -> Vec<i32> {
+    group_commit(member).into_iter().map(|(xid, _)| xid).collect()
+}
+
+/// When one sync of the disk persisted several writes, the events of all of them came before the replies: a client heard of
+/// its third write before its second was answered.
+#[test]
+fn an_event_does_not_overtake_the_reply_to_an_earlier_write() {
+    let mut member = Member::new();
+    let session = member.connect(CONN, 0, None).session_id;
+    member.call(session, OpCode::Create, &create("/a", 0));
+    member.shared.watches().add(Watched::Data, "/a", CONN);
+    member.send(CONN, session, OpCode::Create, &create("/a", 0));
+    member.send(CONN, session, OpCode::SetData, &SetDataRequest { path: "/a".into(), data: None, version: -1 });
+    assert_eq!(group_commit(&mut member), [(2, 0), (3, 1)]);
 }
 
 /// A sync's reply came after those of the writes behind it when one group commit held all of them; the clients took it for
@@ -350,7 +377,7 @@ fn the_end_of_a_session_with_many_ephemerals_fits_into_the_log() {
     }
     member.send(CONN, session, OpCode::CloseSession, &Vec::<i32>::new());
     let outputs = member.settle();
-    assert!(outputs.iter().any(|output| matches!(output, Output::Reply { close: true, .. })));
+    assert!(member.replies().iter().any(|reply| reply.close));
     for output in outputs {
         if let Output::Persist { entry, .. } = output {
             assert!(entry.len() <= 400, "{} bytes", entry.len());
@@ -370,12 +397,11 @@ fn no_write_is_proposed_that_the_log_cannot_hold() {
         let data = Some(Bytes::from(vec![0; length]));
         member.send(CONN, session, OpCode::Create, &CreateRequest { data, ..create("/s", 2) });
         for output in member.settle() {
-            match output {
-                Output::Persist { entry, .. } => assert!(entry.len() <= 300, "{} bytes", entry.len()),
-                Output::Reply { frame, .. } => drop(codes.insert(split(&frame).0.err)),
-                _ => {}
+            if let Output::Persist { entry, .. } = output {
+                assert!(entry.len() <= 300, "{} bytes", entry.len());
             }
         }
+        codes.extend(member.replies().iter().map(|reply| split(&reply.frame).0.err));
     }
     assert_eq!(codes, BTreeSet::from([0, ErrorCode::MarshallingError.code()]));
 }

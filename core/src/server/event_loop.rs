@@ -124,8 +124,10 @@ impl EventLoop {
         while let Some(output) = self.replica.poll_output() {
             match output {
                 Output::Persist { zxid, entry } => entries.push((zxid, entry)),
-                Output::Reply { conn, frame, close } => self.send(conn, Outgoing::Reply { frame, close }),
-                Output::Connected { conn, response } => self.send(conn, Outgoing::Connected(response)),
+                Output::Connected { conn, response } => match self.registry.get(conn) {
+                    Some(handle) => handle.send(Outgoing::Connected(response)),
+                    None => self.metrics.stale_replies.add(1),
+                },
                 Output::Close { conn } => {
                     if let Some(handle) = self.registry.get(conn) {
                         handle.cancel.cancel();
@@ -139,12 +141,5 @@ impl EventLoop {
         self.metrics.disk_entries.add(entries.len() as u64);
         self.metrics.disk_queue.fetch_add(entries.len(), Ordering::Relaxed);
         self.log.send(LogBatch { entries, sent_ms: self.clock.monotonic_ms() }).map_err(|_| Stopped)
-    }
-
-    fn send(&self, conn: ConnId, outgoing: Outgoing) {
-        match self.registry.get(conn) {
-            Some(handle) => handle.send(outgoing),
-            None => self.metrics.stale_replies.add(1),
-        }
     }
 }

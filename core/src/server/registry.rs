@@ -217,4 +217,11 @@ impl EventSink for Sink {
             }
         }
     }
+
+    fn reply(&self, conn: ConnId, frame: Bytes, close: bool) {
+        match self.registry.get(conn) {
+            Some(handle) => handle.send(Outgoing::Reply { frame, close }),
+            None => self.metrics.stale_replies.add(1),
+        }
+    }
 }

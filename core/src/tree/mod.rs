@@ -155,7 +155,8 @@ impl DataTree {
     pub fn descendants_count(&self, path: &str) -> Option<usize> {
         let top = self.arena.find(if path == "/" { "" } else { path })?;
         if top == arena::ROOT {
-            return Some(self.len() - 1);
+            // Asked by its other name, the root counts itself, as in the reference.
+            return Some(self.len() - usize::from(path == "/"));
         }
         let mut open = vec![top];
         let mut found = 0;

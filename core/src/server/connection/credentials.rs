@@ -7,20 +7,20 @@ use bytes::Bytes;
 
 use super::Connection;
 use crate::auth;
-use crate::jute::{Decode, Encode};
-use crate::wire::proto::{AuthPacket, ReplyHeader, SaslToken};
+use crate::jute::{Decode, DecodeError, Encode, Reader};
+use crate::wire::proto::{ReplyHeader, SaslToken};
 use crate::wire::{ErrorCode, Zxid};
 
 impl Connection {
     /// Takes credentials; refused ones end the connection after their reply.
     pub(super) fn authenticate(&mut self, xid: i32, body: &Bytes) {
         let remote = self.handle.remote.ip().to_string();
-        let Ok(AuthPacket { scheme, auth: credentials, .. }) = AuthPacket::from_bytes(body) else {
+        let Ok((scheme, credentials)) = packet(body) else {
             tracing::warn!(remote = %self.handle.remote, "closing a connection that sent credentials of no form");
             self.closing = true;
             return;
         };
-        let proved = credentials.and_then(|proof| auth::authenticate(&self.context.auth, &scheme, &proof, &remote));
+        let proved = auth::authenticate(&self.context.auth, &scheme, credentials.as_deref(), &remote);
         let err = if let Some(proved) = proved {
             let mut ids = self.ids.to_vec();
             ids.extend(proved.into_iter().filter(|id| !self.ids.contains(id)));
@@ -56,4 +56,11 @@ impl Connection {
         self.answer_header(xid, Zxid::ZERO, ErrorCode::SessionClosedRequireSaslAuth);
         self.closing = true;
     }
+}
+
+/// Scheme and proof of an auth packet. A scheme that is null is one that there is not.
+fn packet(body: &Bytes) -> Result<(String, Option<Bytes>), DecodeError> {
+    let mut reader = Reader::new(body);
+    reader.int()?;
+    Ok((reader.str()?.unwrap_or_default().into_owned(), reader.buffer()?))
 }

@@ -24,6 +24,8 @@ struct Nobody;
 
 impl EventSink for Nobody {
     fn deliver(&self, _: EventKind, _: &BTreeSet<ConnId>, _: &[Acl], _: Bytes) {}
+
+    fn reply(&self, _: ConnId, _: Bytes, _: bool) {}
 }
 
 fn context(throttle: &ThrottleConfig) -> (Arc<Context>, std::sync::mpsc::Receiver<Event>) {
