@@ -6,6 +6,8 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`architecture`] | reads the module table of ARCHITECTURE.md and finds imports that go up |
+//! | [`differential`] | the same steps on the reference and on ours, compared field by field |
+//! | [`liar`] | a proxy that changes what a server says |
 //! | [`dialogue`] | a program that is talked to through its standard input and output |
 //! | [`server`] | a server on a free port: start, kill, start again, as either software |
 //! | [`software`] | which server: ours, or the reference |
@@ -26,10 +28,12 @@
 
 pub mod architecture;
 pub mod dialogue;
+pub mod differential;
 pub mod four_letter;
 pub mod frameworks;
 pub mod healthy;
 pub mod hostile;
+pub mod liar;
 pub mod mixed;
 pub mod offline;
 pub mod ours;

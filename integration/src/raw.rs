@@ -12,11 +12,15 @@ use menagerie_core::wire::{OpCode, frame};
 
 /// How long a server may take to answer or to hang up.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest frame taken from a server, in bytes.
+const MOST_RECEIVED: usize = 64 << 20;
 
 /// A blocking connection.
 #[derive(Debug)]
 pub struct RawConnection {
     stream: TcpStream,
+    /// What was read and not yet taken.
+    input: BytesMut,
 }
 
 impl RawConnection {
@@ -26,7 +30,7 @@ impl RawConnection {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream })
+        Ok(Self { stream, input: BytesMut::new() })
     }
 
     /// This end of it, as the server's log names it.
@@ -74,13 +78,20 @@ impl RawConnection {
     }
 
     /// The content of the next frame.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` when the server hangs up before it, `ConnectionReset` when it does so rudely.
     pub fn receive(&mut self) -> io::Result<Bytes> {
-        let mut length = [0; 4];
-        self.stream.read_exact(&mut length)?;
-        let length = usize::try_from(i32::from_be_bytes(length)).map_err(io::Error::other)?;
-        let mut content = vec![0; length];
-        self.stream.read_exact(&mut content)?;
-        Ok(content.into())
+        let mut chunk = [0; 16 * 1024];
+        loop {
+            if let Some(content) = frame::take(&mut self.input, MOST_RECEIVED).map_err(io::Error::other)? {
+                return Ok(content);
+            }
+            match self.stream.read(&mut chunk)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                read => self.input.extend_from_slice(&chunk[..read]),
+            }
+        }
     }
 
     /// Waits until the server hangs up, reading past whatever it still sends; an error when it does not.

@@ -37,8 +37,13 @@ impl Reference {
 
     /// The server with the configuration file `zoo_cfg`, with the heap limit of the reference's own start script and
     /// warnings on standard error.
+    ///
+    /// Settings of `znode.container` are given to the JVM as well: the reference reads them nowhere else.
     pub fn server(&self, zoo_cfg: &Path) -> Command {
         let mut command = self.java();
+        let settings = std::fs::read_to_string(zoo_cfg).unwrap_or_default();
+        let containers = settings.lines().filter(|line| line.starts_with("znode.container."));
+        command.args(containers.map(|line| format!("-D{line}")));
         command.args(["-Xmx1000m", "org.apache.zookeeper.server.quorum.QuorumPeerMain"]).arg(zoo_cfg);
         command
     }
