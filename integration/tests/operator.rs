@@ -1,7 +1,6 @@
-//! What an operator sees: four-letter words as the reference answers them, a clean stop, and a server that refuses to
-//! start on a bad configuration or a damaged log, saying where.
+//! What an operator sees: a clean stop, and a server that refuses to start on a bad configuration or a damaged log, saying
+//! where.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,55 +9,7 @@ use menagerie_core::client::{Client, Version};
 use menagerie_core::wire::CreateMode;
 use menagerie_integration::server::{Server, terminate};
 use menagerie_integration::software::Software;
-use menagerie_integration::{TestResult, four_letter, ours};
-
-/// The lines of `mntr` that tools read everywhere, and whose values must agree after the same requests.
-const COUNTED: &[&str] =
-    &["zk_server_state", "zk_znode_count", "zk_ephemerals_count", "zk_watch_count", "zk_global_sessions"];
-const NAMED: &[&str] = &[
-    "zk_version",
-    "zk_num_alive_connections",
-    "zk_outstanding_requests",
-    "zk_approximate_data_size",
-    "zk_packets_received",
-    "zk_packets_sent",
-    "zk_avg_latency",
-    "zk_min_latency",
-    "zk_max_latency",
-    "zk_open_file_descriptor_count",
-    "zk_max_file_descriptor_count",
-];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn four_letter_words_answer_as_the_reference_does() -> TestResult {
-    let Some(reference) = Software::reference()? else { return Ok(()) };
-    let reference = Server::start(reference)?;
-    let menagerie = Server::start(Software::menagerie()?)?;
-    let mut sessions = Vec::new();
-    for server in [&reference, &menagerie] {
-        let client = Client::connect(server.connect_string()).await?;
-        client.create("/p", "data", CreateMode::Persistent).await?;
-        client.create("/p/e", "", CreateMode::Ephemeral).await?;
-        let (_, _, watch) = client.get_data_and_watch("/p").await?;
-        sessions.push((client, watch));
-    }
-    let ask = |server: &Server, word: &str| four_letter::ask(server.port(), word);
-    assert_eq!(ask(&menagerie, "ruok")?, "imok");
-    for word in ["srvr", "stat", "conf"] {
-        let (theirs, ours) = (ask(&reference, word)?, ask(&menagerie, word)?);
-        let missing: Vec<String> = labels(&theirs).into_iter().filter(|label| !labels(&ours).contains(label)).collect();
-        assert!(missing.is_empty(), "{word} lacks {missing:?}\n{ours}\n--- the reference:\n{theirs}");
-    }
-    let (theirs, ours) = (monitor(&ask(&reference, "mntr")?), monitor(&ask(&menagerie, "mntr")?));
-    for name in COUNTED {
-        assert_eq!(ours.get(*name), theirs.get(*name), "{name}");
-    }
-    for name in NAMED {
-        assert!(theirs.contains_key(*name), "the reference's mntr lacks {name}: {theirs:?}");
-        assert!(ours.contains_key(*name), "mntr lacks {name}: {ours:?}");
-    }
-    Ok(())
-}
+use menagerie_integration::{TestResult, ours};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_stops_it_with_its_clients_connected() -> TestResult {
@@ -127,15 +78,4 @@ fn a_second_sigterm_does_no_harm() -> TestResult {
     let status = server.stop()?;
     assert_eq!(status.and_then(|status| status.code()), Some(0), "{}", server.log());
     Ok(())
-}
-
-/// What stands before the `:` or `=` of each line.
-fn labels(answer: &str) -> Vec<String> {
-    let lines = answer.lines().filter_map(|line| line.split_once([':', '=']));
-    lines.map(|(label, _)| label.trim().to_owned()).filter(|label| !label.starts_with('/')).collect()
-}
-
-fn monitor(answer: &str) -> BTreeMap<String, String> {
-    let lines = answer.lines().filter_map(|line| line.split_once('\t'));
-    lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }

@@ -133,6 +133,28 @@ fn a_connection_is_not_read_while_its_line_holds_megabytes() {
     assert_eq!(forwarded(&events), [9]);
 }
 
+/// `globalOutstandingLimit`: who has nothing in work is still read from.
+#[test]
+fn above_the_limit_of_the_server_only_who_has_requests_in_work_is_not_read() {
+    let (context, _events) = context(&ThrottleConfig::default());
+    let outstanding = Arc::clone(&context.outstanding);
+    outstanding.store(context.config.global_outstanding_limit as usize + 1, Ordering::Relaxed);
+    let (mut connection, handle, mut outgoing) = connection(context);
+    assert!(!connection.is_paused());
+    for xid in 1..=3 {
+        connection.input.extend_from_slice(&request(xid, OpCode::SetData, b""));
+    }
+    connection.turn(None, &mut outgoing);
+    assert_eq!((connection.line.len(), connection.is_paused()), (1, true), "two are left in the input");
+    handle.send(Outgoing::Reply { frame: frame_of(1), close: false });
+    connection.turn(None, &mut outgoing);
+    assert_eq!((written(&mut connection), connection.line.len()), (vec![1], 1));
+    outstanding.store(0, Ordering::Relaxed);
+    connection.turn(None, &mut outgoing);
+    assert_eq!(connection.line.len(), 2);
+    outstanding.store(2, Ordering::Relaxed);
+}
+
 #[test]
 fn a_write_waits_for_its_turn_and_is_refused_when_that_took_long() {
     let throttle = ThrottleConfig { max_requests: Some(1), op_wait_ms: Some(20), ..ThrottleConfig::default() };
