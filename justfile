@@ -25,6 +25,10 @@ kill9 rounds="20":
 hostile *arguments:
     cargo run -p menagerie-integration --bin hostile -- {{arguments}}
 
+# Simulated ensembles: `just simulate --minutes 5`, or one seed again with `--seed N --trace`.
+simulate *arguments:
+    cargo run -p menagerie-integration --bin simulate -- {{arguments}}
+
 # Ours and the reference server side by side: throughput per CPU-second, memory.
 side-by-side *arguments:
     cargo run --release -p menagerie-integration --bin side_by_side -- {{arguments}}
