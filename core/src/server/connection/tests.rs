@@ -238,3 +238,25 @@ fn requests_are_counted_under_their_names() {
     assert_eq!((metrics.packets_received.get(), metrics.packets_sent.get()), (2, 2));
     assert_eq!(metrics.response_bytes.get(), 16);
 }
+
+/// A client that took a long reply slowly lost its session, though it was alive: its pings stood in the socket, unread.
+#[tokio::test]
+async fn a_client_that_takes_what_it_is_sent_is_alive() {
+    use tokio::io::AsyncReadExt;
+    let (context, _events) = context(&ThrottleConfig::default());
+    let (mut connection, handle, _outgoing) = connection(context);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (stream, _) = listener.accept().await.unwrap();
+    let length = 32 << 20;
+    connection.out.extend_from_slice(&vec![7; length]);
+    handle.heard_ms.store(0, Ordering::Relaxed);
+    let taking = tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        let mut taken = vec![0; length];
+        client.read_exact(&mut taken).await.map(|_| client)
+    });
+    connection.write_out(&stream, &CancellationToken::new()).await.unwrap();
+    taking.await.unwrap().unwrap();
+    assert!(handle.heard_ms.load(Ordering::Relaxed) > 0 && !handle.writing.load(Ordering::Relaxed));
+}
