@@ -1,5 +1,5 @@
 //! Our consensus member in an ensemble with two members of Apache ZooKeeper 3.8.0: as a follower whose acknowledgements are
-//! needed, and as the leader of both.
+//! needed, as an observer, and as the leader of both.
 
 use bytes::Bytes;
 use menagerie_core::wire::proto::CreateRequest;
@@ -53,6 +53,28 @@ fn ours_follows_a_leader_of_the_reference_and_its_acknowledgements_count() -> Te
     ours.wait_until("it is told of the last commit", |view| has(view, "/with-ours-22"))?;
     let zxids: Vec<_> = ours.view().committed.iter().map(|(zxid, _)| *zxid).collect();
     assert!(zxids.windows(2).all(|pair| pair[0].next() == pair[1]), "{zxids:?}");
+    Ok(())
+}
+
+#[test]
+fn ours_observes_a_leader_of_the_reference() -> TestResult {
+    let Some(reference) = Reference::find()? else { return Ok(()) };
+    let mut members = ports(3)?;
+    members[2].observer = true;
+    let one = Neighbour::start(&reference, members[0], &members)?;
+    let two = Neighbour::start(&reference, members[1], &members)?;
+    let leader = if one.wait_for_mode()? == "leader" { &one } else { &two };
+    assert_eq!(leader.wait_for_mode()?, "leader");
+
+    let ours = Member::start(&members)?;
+    let observes = Role::Observing { leader: leader.ports().id, epoch: 1 };
+    ours.wait_until("it observes", |view| view.role == observes)?;
+    let mut client = RawConnection::open(leader.ports().client)?;
+    client.open_session()?;
+    for xid in 1..6 {
+        create(&mut client, xid, &format!("/observed-{xid}"))?;
+    }
+    ours.wait_until("it is told of the last commit", |view| has(view, "/observed-5"))?;
     Ok(())
 }
 

@@ -43,20 +43,26 @@ pub struct Ports {
     pub election: u16,
     /// Where clients connect; ours has none.
     pub client: u16,
+    /// Whether it only observes.
+    pub observer: bool,
 }
 
 /// Free ports for members 1 to `count`.
 pub fn ports(count: i64) -> io::Result<Vec<Ports>> {
-    (1..=count)
-        .map(|id| Ok(Ports { id, quorum: port::free()?, election: port::free()?, client: port::free()? }))
-        .collect()
+    let member = |id| {
+        let (quorum, election, client) = (port::free()?, port::free()?, port::free()?);
+        Ok(Ports { id, quorum, election, client, observer: false })
+    };
+    (1..=count).map(member).collect()
 }
 
 /// The `server.N` lines of these members.
 pub fn server_lines(members: &[Ports]) -> String {
-    let lines =
-        members.iter().map(|member| format!("server.{}=127.0.0.1:{}:{}", member.id, member.quorum, member.election));
-    lines.collect::<Vec<_>>().join("\n") + "\n"
+    let line = |member: &Ports| {
+        let role = if member.observer { "observer" } else { "participant" };
+        format!("server.{}=127.0.0.1:{}:{}:{role}", member.id, member.quorum, member.election)
+    };
+    members.iter().map(line).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 /// The same as a configuration.
