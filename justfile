@@ -44,3 +44,11 @@ book:
 # Licences, bans and sources of all dependencies (needs cargo-deny).
 deny:
     cargo deny --all-features check bans licenses sources
+
+# One fuzz target for so many seconds (needs cargo-fuzz and a C++ compiler): `just fuzz frames 120`. What it finds goes into core/fuzz/corpus.
+fuzz target seconds="60":
+    cd core/fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir . --sanitizer none {{target}} -- -max_total_time={{seconds}} -max_len=65536
+
+# The same decoders without a fuzzer: so many changes of each kept input, from a fixed seed.
+fuzz-replay rounds="2000":
+    MENAGERIE_FUZZ_ROUNDS={{rounds}} cargo test -p menagerie-core --all-features --test fuzz_corpus

@@ -76,6 +76,18 @@ pub async fn run(options: Options) -> u8 {
     }
 }
 
+/// Whether the shell would understand a line. It is not run.
+///
+/// # Errors
+/// What the shell would say to it.
+pub fn understand(line: &str) -> Result<(), Failure> {
+    let words = words::split(line).map_err(Failure::usage)?;
+    if !words.is_empty() {
+        Command::parse(&words)?;
+    }
+    Ok(())
+}
+
 async fn run_one(options: Options) -> Result<u8, Failure> {
     let mut out = std::io::stdout();
     // The words are looked at, and what needs no server is done, before anybody is asked.

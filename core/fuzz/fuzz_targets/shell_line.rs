@@ -1,0 +1,8 @@
+//! The fuzz target `shell_line`; what it does is in `targets.rs`.
+#![no_main]
+
+#[allow(dead_code, reason = "each binary uses one target")]
+#[path = "../targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::shell_line(bytes));
