@@ -74,14 +74,22 @@ pub fn play_step(players: &mut [Player], step: &Step, listen: bool) -> io::Resul
 ///
 /// Steps that are marked as different on purpose are compared too: the caller knows what they must do.
 pub fn mismatches(script: &Script, theirs: &Transcript, ours: &Transcript) -> Vec<Mismatch> {
-    let steps = script.steps.iter().enumerate().zip(theirs.iter().zip(ours));
-    steps.filter_map(|((index, step), (theirs, ours))| mismatch(index, step, theirs, ours)).collect()
+    let heard = theirs.iter().zip(ours).enumerate();
+    heard.filter_map(|(index, (theirs, ours))| mismatch(&script.steps, index, theirs, ours)).collect()
 }
 
-/// Compares what was heard after one step.
-pub fn mismatch(index: usize, step: &Step, theirs: &[Line], ours: &[Line]) -> Option<Mismatch> {
-    let differ = purpose::normalise(step, theirs) != purpose::normalise(step, ours);
+/// Compares what was heard after one of these steps.
+pub fn mismatch(steps: &[Step], index: usize, theirs: &[Line], ours: &[Line]) -> Option<Mismatch> {
+    let asked = asked(steps, index);
+    let differ = purpose::normalise(asked, theirs) != purpose::normalise(asked, ours);
     differ.then(|| Mismatch { index, heard: [theirs.to_vec(), ours.to_vec()] })
+}
+
+/// The step of this index, and those before it whose answers were not waited for.
+pub fn asked(steps: &[Step], index: usize) -> &[Step] {
+    let Some(step) = steps.get(index) else { return &[] };
+    let before = steps[..index].iter().rev().take_while(|before| before.more && before.session == step.session).count();
+    &steps[index - before..=index]
 }
 
 /// A mismatch for people: where it is, what was done, what was heard, and which fields differ.
@@ -89,7 +97,8 @@ pub fn describe(file: &str, script: &Script, mismatch: &Mismatch, names: [&str; 
     let mut text = String::new();
     if let Some(step) = script.steps.get(mismatch.index) {
         let _ = writeln!(text, "{file}:{}: {step}", step.line);
-        let [theirs, ours] = mismatch.heard.each_ref().map(|heard| purpose::normalise(step, heard));
+        let asked = asked(&script.steps, mismatch.index);
+        let [theirs, ours] = mismatch.heard.each_ref().map(|heard| purpose::normalise(asked, heard));
         for (theirs, ours) in theirs.iter().zip(&ours).filter(|(theirs, ours)| theirs != ours) {
             let _ = writeln!(text, "    differs in {}", differing(theirs, ours));
         }

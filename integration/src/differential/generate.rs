@@ -65,7 +65,11 @@ pub fn episode(seed: u64, root: &str, count: usize) -> Vec<Step> {
     let mut generator = Generator { rng, root: root.to_owned(), hidden, clients: [State::New; CLIENTS.len()] };
     let mut steps = vec![Step::new("a", Action::Connect(connect()))];
     generator.clients[0] = State::Up;
-    steps.push(Step::request("a", Op::new("create", vec![text(root), Arg::Data(None), open(), Arg::Int(0)])));
+    // Something to begin with.
+    for path in ["", "/a", "/b", "/a/a", "/a/b", "/b/a"] {
+        let path = text(&format!("{root}{path}"));
+        steps.push(Step::request("a", Op::new("create", vec![path, Arg::Data(None), open(), Arg::Int(0)])));
+    }
     while steps.len() < count {
         generator.next(&mut steps);
     }
@@ -134,8 +138,8 @@ impl Generator {
 
     fn request(&mut self, client: usize) -> Step {
         let op = match self.rng.u8(..100) {
-            0..28 => self.create(false),
-            28..36 => Op::new("delete", vec![self.path(), self.version()]),
+            0..30 => self.create(false),
+            30..36 => Op::new("delete", vec![self.path(), self.version()]),
             36..46 => Op::new("setData", vec![self.path(), self.data(), self.version()]),
             46..50 => Op::new("setACL", vec![self.below(), self.acl(), self.version()]),
             50..60 => self.multi(),

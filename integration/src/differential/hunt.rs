@@ -108,7 +108,8 @@ fn attempt(ports: [u16; 2], steps: &[Step], heard: &mut BTreeMap<String, usize>)
         for line in theirs {
             *heard.entry(summary(line)).or_default() += 1;
         }
-        found = duel::mismatch(index, step, theirs, ours).filter(|_| !purpose::tolerated(step, theirs, ours));
+        found = duel::mismatch(steps, index, theirs, ours)
+            .filter(|_| !purpose::tolerated(duel::asked(steps, index), theirs, ours));
         if found.is_some() {
             break;
         }

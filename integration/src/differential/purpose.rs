@@ -5,7 +5,7 @@
 //! mark with their name: such a step must differ.
 
 use super::line::{Line, Value};
-use super::step::{Action, Step};
+use super::step::{Action, Op, Step};
 use crate::workspace;
 
 /// Where the list is.
@@ -44,8 +44,8 @@ pub fn list() -> std::io::Result<Vec<Difference>> {
 
 /// Whether a step that no script marks differs on purpose and without consequence: where steps are random, nobody can mark
 /// them.
-pub fn tolerated(step: &Step, theirs: &[Line], ours: &[Line]) -> bool {
-    let (theirs, ours) = (normalise(step, theirs), normalise(step, ours));
+pub fn tolerated(asked: &[Step], theirs: &[Line], ours: &[Line]) -> bool {
+    let (theirs, ours) = (normalise(asked, theirs), normalise(asked, ours));
     let tolerable = |theirs: &Line, ours: &Line| {
         let field = |line: &Line, name| line.get(name).unwrap_or_default().to_owned();
         let both = |name| (field(theirs, name), field(ours, name));
@@ -65,23 +65,30 @@ pub fn tolerated(step: &Step, theirs: &[Line], ours: &[Line]) -> bool {
         && theirs.iter().zip(&ours).all(|(theirs, ours)| theirs == ours || tolerable(theirs, ours))
 }
 
-/// Takes the differences that may be anywhere out of what was heard after a step.
+/// Takes the differences that may be anywhere out of what was heard after these steps: one, and those before it whose
+/// answers were not waited for.
 #[must_use]
-pub fn normalise(step: &Step, heard: &[Line]) -> Vec<Line> {
-    let mut lines: Vec<Line> = heard.iter().cloned().map(|line| normal(step, line)).collect();
-    if ends_a_session(step) {
+pub fn normalise(asked: &[Step], heard: &[Line]) -> Vec<Line> {
+    let mut multis = asked.iter().filter(|step| step.action_name() == Some("multi")).map(Step::ops);
+    let mut lines = Vec::with_capacity(heard.len());
+    for line in heard {
+        let multi = line.kind == "reply" && line.get("to") == Some("multi");
+        let ops = if multi { multis.next().unwrap_or_default() } else { &[] };
+        lines.push(normal(ops, line.clone()));
+    }
+    if asked.iter().any(ends_a_session) {
         sort_events(&mut lines);
     }
     lines
 }
 
-fn normal(step: &Step, mut line: Line) -> Line {
+/// The line without what may differ; `ops` are those of the multi that it answers.
+fn normal(ops: &[Op], mut line: Line) -> Line {
     if line.kind == "event" {
         // event-zxid
         line.fields.retain(|(name, _)| name != "zxid");
     }
     if line.kind == "reply" {
-        let ops = step.ops();
         let failed = line.get("err") != Some("OK");
         // error-body
         line.fields.retain(|(name, _)| !(is_new_in_create2(ops, name) || failed && name == "rest"));
@@ -98,7 +105,7 @@ fn normal(step: &Step, mut line: Line) -> Line {
 }
 
 /// multi-create2: from 3.8.2 on the result of a create2 inside a multi is a create2's, with the Stat.
-fn is_new_in_create2(ops: &[super::step::Op], field: &str) -> bool {
+fn is_new_in_create2(ops: &[Op], field: &str) -> bool {
     let Some((number, field)) = field.split_once('.') else { return false };
     let op = number.parse::<usize>().ok().and_then(|number| ops.get(number.checked_sub(1)?));
     op.is_some_and(|op| op.spec.name == "create2") && !matches!(field, "err" | "again" | "path")
