@@ -107,7 +107,10 @@ impl Generator {
             State::Up if self.rng.u8(..100) < 10 => {
                 let count = self.rng.usize(1..6);
                 for _ in 0..count {
-                    steps.push(Step { more: true, ..self.request(client) });
+                    let step = self.request(client);
+                    // While an access list is on its way, the reference still judges by the one before it.
+                    let more = step.action_name() != Some("setACL");
+                    steps.push(Step { more, ..step });
                 }
                 steps.push(self.request(client));
             }
