@@ -90,7 +90,7 @@ impl Decode for Notification {
             .ok_or(DecodeError::BadValue { what: "a server's state", value: i64::from(code) })?;
         let (leader, zxid, round) = (reader.long()?, Zxid::decode(reader)?, reader.long()?);
         let peer_epoch = if length == WITHOUT_EPOCH { zxid.0 >> 32 } else { reader.long()? };
-        let version = if length <= WITHOUT_VERSION { 0 } else { reader.int()? };
+        let version = if length <= WITHOUT_VERSION { 0 } else { reader.int()?.max(0) };
         let config = if version >= WITH_CONFIG { reader.buffer()?.unwrap_or_default() } else { Bytes::new() };
         Ok(Notification { state, leader, zxid, round, peer_epoch, version, config })
     }
@@ -126,6 +126,9 @@ mod tests {
         let oldest = vote(0).to_bytes().slice(..28);
         assert_eq!(Notification::from_bytes(&oldest), Ok(vote(0)), "the epoch is the zxid's");
         assert!(Notification::from_bytes(&oldest.slice(..27)).is_err());
+        let mut negative = BytesMut::from(&vote(1).to_bytes()[..]);
+        negative[36..40].copy_from_slice(&(-5_i32).to_be_bytes());
+        assert_eq!(Notification::from_bytes(&negative.freeze()), Ok(vote(0)), "a version below all is the oldest");
         let mut unknown = BytesMut::from(&vote(2).to_bytes()[..]);
         unknown[3] = 4;
         assert!(Notification::from_bytes(&unknown.freeze()).is_err());
