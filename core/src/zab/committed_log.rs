@@ -86,7 +86,7 @@ impl RecentLog {
         self.entries.iter().skip(self.index_after(zxid))
     }
 
-    /// Adds a transaction at the end. It must be [`follows`] the last.
+    /// Adds a transaction at the end: the next one of the last one's epoch, or the first of a later epoch.
     pub fn push(&mut self, entry: Entry) {
         debug_assert!(follows(self.last(), entry.zxid), "{} after {}", entry.zxid, self.last());
         self.bytes += entry.payload.len();
