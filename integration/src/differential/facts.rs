@@ -69,14 +69,12 @@ impl Facts {
         }
         let before = self.times.range(..zxid).next_back().is_none_or(|(_, earlier)| *earlier <= ms);
         let after = self.times.range((Excluded(zxid), Unbounded)).next().is_none_or(|(_, later)| ms <= *later);
-        self.times.insert(zxid, ms);
         if !before || !after {
-            "disordered"
-        } else if (ms - self.now_ms).abs() > CLOCK_SLACK_MS {
-            "wrong"
-        } else {
-            "ok"
+            // Not remembered: one such time would make others look wrong.
+            return "disordered";
         }
+        self.times.insert(zxid, ms);
+        if (ms - self.now_ms).abs() > CLOCK_SLACK_MS { "wrong" } else { "ok" }
     }
 }
 

@@ -32,16 +32,31 @@ pub fn shrink(
         // Single steps are tried until none can be left out: one may have needed another that is gone.
         piece = if piece == 1 && steps.len() < before { 1 } else { piece / 2 };
     }
-    for index in 0..steps.len() {
-        for simpler in simpler(&steps[index.min(steps.len() - 1)]) {
-            let mut candidate = steps.clone();
-            candidate[index] = simpler;
-            if let Some(mismatch) = differs(&candidate)?.filter(|mismatch| mismatch.index + 1 == candidate.len()) {
-                (steps, last) = (candidate, mismatch);
-            }
+    let mut index = 0;
+    while index < steps.len() {
+        // What still differs is made simpler again, until nothing simpler differs.
+        match simplified(&steps, index, differs)? {
+            Some(found) => (steps, last) = found,
+            None => index += 1,
         }
     }
     Ok((steps, last))
+}
+
+/// The steps with that at `index` made simpler, when they still differ at their end.
+fn simplified(
+    steps: &[Step],
+    index: usize,
+    differs: &mut impl FnMut(&[Step]) -> io::Result<Option<Mismatch>>,
+) -> io::Result<Option<(Vec<Step>, Mismatch)>> {
+    for simpler in simpler(&steps[index]) {
+        let mut candidate = steps.to_vec();
+        candidate[index] = simpler;
+        if let Some(mismatch) = differs(&candidate)?.filter(|mismatch| mismatch.index + 1 == candidate.len()) {
+            return Ok(Some((candidate, mismatch)));
+        }
+    }
+    Ok(None)
 }
 
 /// The step without waiting for nothing, and with one operation of its multi less.
