@@ -62,7 +62,7 @@ pub(super) struct ZnodeJson<'a> {
 }
 
 /// Data: text where they are UTF-8, base64 where not.
-#[derive(Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum DataJson {
     Data(String),

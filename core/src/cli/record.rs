@@ -1,6 +1,6 @@
 //! One line of an export: a znode, the head, or the end. Only text in and out.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::json::{DataJson, acl as acl_text, hex};
 use super::{acl, contents::Znode};
@@ -38,20 +38,25 @@ pub(super) struct End {
 
 /// A znode.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Record {
     pub(super) path: String,
     #[serde(default, skip_serializing_if = "Kind::is_persistent")]
     pub(super) kind: Kind,
     /// The time to live, in milliseconds, of a znode that has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub(super) ttl: Option<u64>,
     /// The session of an ephemeral znode.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
-    #[serde(flatten)]
-    data: Option<DataJson>,
+    /// The data, where it is text.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    data: Option<String>,
+    /// The data, where it is none.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    base64: Option<String>,
     /// Each entry as it is typed; none: everybody may do everything.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     acl: Option<Vec<String>>,
     /// How many children it has had: the next number of a sequential name below it.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -76,6 +81,11 @@ impl Kind {
     }
 }
 
+/// A field that may be left out, but not be null: a slip must not become an empty znode, or one that is open to everybody.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
@@ -96,12 +106,18 @@ impl End {
 impl From<&Znode> for Record {
     fn from(znode: &Znode) -> Self {
         let owner = znode.stat.ephemeral_owner;
+        let (data, base64) = match DataJson::of(&znode.data) {
+            _ if znode.data.is_empty() => (None, None),
+            DataJson::Data(text) => (Some(text), None),
+            DataJson::Base64(text) => (None, Some(text)),
+        };
         Self {
             path: znode.path.clone(),
             kind: if owner == 0 { Kind::Persistent } else { Kind::Ephemeral },
             ttl: None,
             owner: (owner != 0).then(|| hex(owner)),
-            data: Some(DataJson::of(&znode.data)).filter(|_| !znode.data.is_empty()),
+            data,
+            base64,
             acl: Some(acl_text(&znode.acl)).filter(|_| znode.acl != Acl::open()),
             counter: counter(znode.stat.cversion, znode.stat.num_children),
         }
@@ -117,12 +133,13 @@ impl Record {
     /// The data.
     pub(super) fn data(&self) -> Result<Vec<u8>, String> {
         use base64::Engine;
-        match &self.data {
-            None => Ok(Vec::new()),
-            Some(DataJson::Data(text)) => Ok(text.as_bytes().to_vec()),
-            Some(DataJson::Base64(text)) => {
+        match (&self.data, &self.base64) {
+            (None, None) => Ok(Vec::new()),
+            (Some(text), None) => Ok(text.as_bytes().to_vec()),
+            (None, Some(text)) => {
                 base64::engine::general_purpose::STANDARD.decode(text).map_err(|error| format!("base64: {error}"))
             }
+            (Some(_), Some(_)) => Err("it has both data and base64; leave one out".to_owned()),
         }
     }
 
@@ -162,6 +179,9 @@ impl Line {
     pub(super) fn parse(line: &[u8]) -> Result<Self, String> {
         let value: serde_json::Value = serde_json::from_slice(line).map_err(|error| error.to_string())?;
         let json = |error: serde_json::Error| error.to_string();
+        if !value.is_object() {
+            return Err("not a JSON object".to_owned());
+        }
         if value.get("export").is_some() {
             let head: Head = serde_json::from_value(value).map_err(json)?;
             if head.export != FORM {
@@ -205,10 +225,15 @@ mod tests {
     fn lines_that_cannot_be_are_explained() {
         for (line, words) in [
             ("x", "expected value"),
-            ("[]", "invalid type"),
+            ("[]", "not a JSON object"),
             (r#"{"data":"x"}"#, "missing field `path`"),
             (r#"{"path":"a"}"#, "starts with /"),
             (r#"{"path":"/a","base64":"!"}"#, "base64"),
+            (r#"{"path":"/a","data":5}"#, "invalid type"),
+            (r#"{"path":"/a","base64":null}"#, "invalid type"),
+            (r#"{"path":"/a","data":"x","base64":"eA=="}"#, "both data and base64"),
+            (r#"{"path":"/a","acls":["world:anyone:r"]}"#, "unknown field `acls`"),
+            (r#"{"path":"/a","acl":null}"#, "invalid type"),
             (r#"{"path":"/a","acl":["world"]}"#, "scheme:id:permissions"),
             (r#"{"path":"/a","kind":"round"}"#, "unknown variant"),
             (r#"{"path":"/a","kind":"ttl"}"#, "has a ttl"),

@@ -104,12 +104,14 @@ fn plan(tool: &Tool<'_>, options: &LogTruncate, log_dir: &Path, snap_dir: &Path)
     })
 }
 
-/// The newest snapshot that the tree can be rebuilt from afterwards.
+/// The newest snapshot that the tree can be rebuilt from afterwards: whole, and without anything from after `to`.
 fn base_snapshot(tool: &Tool<'_>, dir: &Path, to: Zxid, max_buffer: usize) -> Result<Zxid, Failure> {
     let disk = tool.disk.as_ref();
     for file in snapshot_files(disk, dir)?.iter().rev().filter(|file| file.zxid <= to) {
         tool.begin(&file.path);
         match snapshot::read(disk, file, max_buffer, 0) {
+            // It was still being written when later transactions came, and may hold what they did.
+            Ok(image) if image.digest.is_some_and(|digest| digest.zxid > to) => {}
             Ok(_) => return Ok(file.zxid),
             Err(error) if error.is_corruption() => {}
             Err(error) => return Err(error.into()),
@@ -230,4 +232,42 @@ fn sync_parent(path: &Path) -> Result<(), Error> {
 
 fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     move |source| Error::Io { action, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::offline::progress::Progress;
+    use crate::storage::MemDisk;
+    use crate::storage::snapshot::SnapshotOptions;
+    use crate::tree::{DataTree, SnapshotCursor};
+    use crate::wire::txn::{Txn, TxnHeader};
+
+    /// A snapshot that was begun after transaction 5 and still being written at 6 was taken for the tree of 5.
+    #[test]
+    fn a_snapshot_that_later_transactions_touched_is_no_base() {
+        let (disk, dir) = (MemDisk::new(), Path::new("/data/version-2"));
+        disk.create_dir_all(dir).unwrap();
+        let mut tree = DataTree::new();
+        let reach = |tree: &mut DataTree, zxid| {
+            let txn = Txn::Error { err: -101 };
+            let header = TxnHeader { zxid: Zxid(zxid), kind: txn.kind().code(), ..TxnHeader::default() };
+            tree.apply(&header, &txn, &mut Vec::new());
+        };
+        reach(&mut tree, 5);
+        let cursor = SnapshotCursor::new(&tree);
+        reach(&mut tree, 6);
+        let options = SnapshotOptions::default();
+        snapshot::write(&disk, dir, cursor, &BTreeMap::new(), &options, |see| see(&tree)).unwrap();
+
+        let mut out = Vec::new();
+        let progress = Arc::new(Progress::new(Box::new(std::io::sink()), false));
+        let tool = Tool { disk: Arc::new(disk), progress, out: &mut out };
+        let base = |to| base_snapshot(&tool, dir, Zxid(to), 1 << 20).ok();
+        assert_eq!((base(4), base(5), base(6)), (None, None, Some(Zxid(5))));
+    }
 }

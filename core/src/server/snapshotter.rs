@@ -57,19 +57,15 @@ impl Snapshotter {
             tracing::warn!("a snapshot is still being written; not starting another");
             return;
         }
-        let snapshotter = Arc::clone(self);
+        let busy = Busy(Arc::clone(self));
         let spawned = std::thread::Builder::new().name("menagerie-snapshot".to_owned()).spawn(move || {
-            if let Err(error) = snapshotter.write() {
+            if let Err(error) = busy.0.write() {
                 tracing::error!(%error, "the snapshot failed; the log still has everything");
             }
-            snapshotter.busy.store(false, Ordering::Release);
         });
         match spawned {
             Ok(thread) => *lock(&self.writing) = Some(thread),
-            Err(error) => {
-                tracing::error!(%error, "cannot start the snapshot's thread");
-                self.busy.store(false, Ordering::Release);
-            }
+            Err(error) => tracing::error!(%error, "cannot start the snapshot's thread"),
         }
     }
 
@@ -124,6 +120,15 @@ impl Snapshotter {
         if let Err(error) = std::thread::Builder::new().name("menagerie-purge".to_owned()).spawn(purge) {
             tracing::error!(%error, "cannot start the purge's thread");
         }
+    }
+}
+
+/// A snapshot that is being written. Also when its thread panics or never starts, the next one may.
+struct Busy(Arc<Snapshotter>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.store(false, Ordering::Release);
     }
 }
 
