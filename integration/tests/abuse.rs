@@ -149,7 +149,7 @@ fn readers_that_stop_reading_events_cost_little_and_are_cut_off() -> TestResult 
     for reader in readers {
         reader.wait_for_hang_up()?;
     }
-    assert_eq!(bench.monitored("zk_menagerie_outgoing_queue_bytes")?, 0);
+    bench.wait_for("zk_menagerie_outgoing_queue_bytes", |bytes| bytes == 0)?;
     bench.finish(&what)
 }
 
@@ -171,8 +171,9 @@ fn connections_that_come_and_go_leave_nothing() -> TestResult {
     }
     // The healthy one, and the one that asks.
     bench.wait_for("zk_num_alive_connections", |alive| alive == 2)?;
-    let sessions = bench.wait_for("zk_global_sessions", |sessions| sessions == 1)?;
-    assert_eq!((sessions, bench.monitored("zk_outstanding_requests")?), (1, 0));
+    bench.wait_for("zk_global_sessions", |sessions| sessions == 1)?;
+    // The healthy client goes on, and may have one in work at any moment.
+    bench.wait_for("zk_outstanding_requests", |requests| requests == 0)?;
     let left = process::open_files(pid)?;
     assert!(left <= files + 2, "{left} files are open, {files} were before");
     let what = format!("{all} connections opened and dropped");
