@@ -236,38 +236,15 @@ fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use std::collections::BTreeMap;
-    use std::sync::Arc;
-
+    use super::super::fuzzy;
     use super::*;
-    use crate::offline::progress::Progress;
-    use crate::storage::MemDisk;
-    use crate::storage::snapshot::SnapshotOptions;
-    use crate::tree::{DataTree, SnapshotCursor};
-    use crate::wire::txn::{Txn, TxnHeader};
 
     /// A snapshot that was begun after transaction 5 and still being written at 6 was taken for the tree of 5.
     #[test]
     fn a_snapshot_that_later_transactions_touched_is_no_base() {
-        let (disk, dir) = (MemDisk::new(), Path::new("/data/version-2"));
-        disk.create_dir_all(dir).unwrap();
-        let mut tree = DataTree::new();
-        let reach = |tree: &mut DataTree, zxid| {
-            let txn = Txn::Error { err: -101 };
-            let header = TxnHeader { zxid: Zxid(zxid), kind: txn.kind().code(), ..TxnHeader::default() };
-            tree.apply(&header, &txn, &mut Vec::new());
-        };
-        reach(&mut tree, 5);
-        let cursor = SnapshotCursor::new(&tree);
-        reach(&mut tree, 6);
-        let options = SnapshotOptions::default();
-        snapshot::write(&disk, dir, cursor, &BTreeMap::new(), &options, |see| see(&tree)).unwrap();
-
         let mut out = Vec::new();
-        let progress = Arc::new(Progress::new(Box::new(std::io::sink()), false));
-        let tool = Tool { disk: Arc::new(disk), progress, out: &mut out };
-        let base = |to| base_snapshot(&tool, dir, Zxid(to), 1 << 20).ok();
+        let tool = fuzzy::tool(&mut out);
+        let base = |to| base_snapshot(&tool, Path::new(fuzzy::DIR), Zxid(to), 1 << 20).ok();
         assert_eq!((base(4), base(5), base(6)), (None, None, Some(Zxid(5))));
     }
 }

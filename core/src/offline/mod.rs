@@ -11,6 +11,8 @@
 //! knows clients, sockets, or how a server serves.
 
 mod failure;
+#[cfg(test)]
+mod fuzzy;
 mod log_dump;
 mod log_fix;
 mod log_truncate;

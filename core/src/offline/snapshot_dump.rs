@@ -10,12 +10,14 @@ use super::{Outcome, Tool, render, source};
 use crate::storage::snapshot::{Item, SnapshotReader};
 use crate::storage::{Disk, Error};
 use crate::tree::NodeKind;
-use crate::wire::{Acl, StatPersisted};
+use crate::wire::{Acl, StatPersisted, Zxid};
 
 /// What the first reading counts.
 #[derive(Default)]
 struct Totals {
     nodes: u64,
+    /// The latest transaction that a znode shows: later than the file's name says where the snapshot was still being written.
+    last: Zxid,
     /// Timeout in milliseconds and ephemeral znodes, by session.
     sessions: BTreeMap<i64, (i32, u64)>,
 }
@@ -42,9 +44,9 @@ pub(super) fn run(tool: &mut Tool<'_>, options: &SnapshotDump) -> Outcome {
         writeln!(tool.out, "0x{id:x}, {timeout_ms}, {ephemerals}")?;
     }
     if snapshot.is_named {
-        writeln!(tool.out, "----\nLast zxid: {}", snapshot.file.zxid)?;
+        writeln!(tool.out, "----\nLast zxid: {}", totals.last.max(snapshot.file.zxid))?;
     } else {
-        writeln!(tool.out, "----\nLast zxid: unknown, as the file's name does not say it")?;
+        writeln!(tool.out, "----\nLast zxid: {} or later, as the file's name does not say it", totals.last)?;
     }
     match damage {
         None => Ok(true),
@@ -62,6 +64,7 @@ fn count(disk: &dyn Disk, snapshot: &Snapshot, options: &SnapshotDump, totals: &
             Item::Acl { .. } => {}
             Item::Node { stat, .. } => {
                 totals.nodes += 1;
+                totals.last = totals.last.max(stat.mzxid).max(stat.pzxid);
                 if let NodeKind::Ephemeral(owner) = NodeKind::of_owner(stat.ephemeral_owner)
                     && let Some((_, ephemerals)) = totals.sessions.get_mut(&owner)
                 {
@@ -120,5 +123,25 @@ fn print_data(out: &mut dyn Write, data: Option<&[u8]>, is_wanted: bool) -> io::
         writeln!(out, "  data = {}", render::base64(data).unwrap_or_default())
     } else {
         writeln!(out, "  dataLength = {}", data.map_or(0, <[u8]>::len))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::super::fuzzy;
+    use super::super::options::Limits;
+    use super::*;
+
+    /// The name says where a snapshot was begun. What came while it was written shows in it too, and the reference tells
+    /// the later of the two.
+    #[test]
+    fn the_last_transaction_is_the_latest_that_the_snapshot_shows() {
+        let limits = Limits { max_buffer: 1 << 20 };
+        let options = SnapshotDump { file: fuzzy::DIR.into(), data: false, acl: false, partial: false, limits };
+        let mut out = Vec::new();
+        assert!(run(&mut fuzzy::tool(&mut out), &options).unwrap());
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.ends_with("----\nLast zxid: 0x6\n"), "{text}");
     }
 }
