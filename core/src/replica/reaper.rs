@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 
 use super::{Config, Origin, Replica, Request, Time};
 use crate::jute::Encode;
-use crate::tree::NodeKind;
-use crate::wire::OpCode;
+use crate::tree::{DataTree, NodeKind};
 use crate::wire::proto::PathOnly;
+use crate::wire::{OpCode, StatPersisted};
 
 const MINUTE_MS: u64 = 60_000;
 /// The most znodes found in one look: when they are deleted, the next look is at once.
@@ -44,12 +44,9 @@ impl Reaper {
         self.since_ms + self.done.saturating_mul(MINUTE_MS) / self.per_minute
     }
 
+    /// The next one, when its turn has come; [`Reaper::done`] is to be counted up if it is deleted.
     fn take_due(&mut self, now: Time) -> Option<String> {
-        if self.next_deletion_ms() > now.monotonic_ms {
-            return None;
-        }
-        self.done += 1;
-        self.found.pop_front()
+        if self.next_deletion_ms() > now.monotonic_ms { None } else { self.found.pop_front() }
     }
 }
 
@@ -59,6 +56,11 @@ impl Replica {
             self.look(now);
         }
         while let Some(path) = self.reaper.take_due(now) {
+            // Its turn may come long after it was found, and it may have been used again meanwhile.
+            if !self.is_over(&self.shared.tree(), &path, now) {
+                continue;
+            }
+            self.reaper.done += 1;
             tracing::info!(path, "reaping");
             let request = Request {
                 conn: 0,
@@ -83,24 +85,33 @@ impl Replica {
     }
 
     fn candidates(&self, now: Time) -> VecDeque<String> {
-        let never_used_ms = self.config.container_max_never_used_ms;
         let tree = self.shared.tree();
-        let empty = tree.containers().chain(tree.ttl_nodes()).filter_map(|path| tree.node(path));
-        empty
-            .filter(|node| node.child_count() == 0)
-            .filter(|node| {
-                let unwritten_ms = now.wall_ms - node.persisted().mtime;
-                match node.kind() {
-                    NodeKind::Container if node.persisted().cversion > 0 => true,
-                    NodeKind::Container => never_used_ms > 0 && unwritten_ms > never_used_ms,
-                    NodeKind::Ttl { ms } => unwritten_ms > ms,
-                    NodeKind::Persistent | NodeKind::Ephemeral(_) => false,
-                }
-            })
-            // What was reaped a moment ago may not be applied yet.
-            .filter(|node| self.pending.node(&tree, node.path()).is_some())
+        let nodes = tree.containers().chain(tree.ttl_nodes()).filter_map(|path| tree.node(path));
+        nodes
+            .filter(|node| is_over(&self.config, node.persisted(), node.child_count() as i32, now))
+            // What was reaped or used a moment ago may not be applied yet.
+            .filter(|node| self.is_over(&tree, node.path(), now))
             .take(MOST)
             .map(|node| node.path().to_owned())
             .collect()
     }
+
+    /// Whether there is a znode to delete when everything proposed is applied.
+    fn is_over(&self, tree: &DataTree, path: &str, now: Time) -> bool {
+        let node = self.pending.node(tree, path);
+        node.is_some_and(|node| is_over(&self.config, &node.stat, node.children, now))
+    }
+}
+
+/// Whether a container has lost its last child, or the time of a TTL znode, or of a container that never had one, is over.
+fn is_over(config: &Config, stat: &StatPersisted, children: i32, now: Time) -> bool {
+    let unwritten_ms = now.wall_ms.saturating_sub(stat.mtime);
+    let never_used_ms = config.container_max_never_used_ms;
+    let over = match NodeKind::of_owner(stat.ephemeral_owner) {
+        NodeKind::Container if stat.cversion > 0 => true,
+        NodeKind::Container => never_used_ms > 0 && unwritten_ms > never_used_ms,
+        NodeKind::Ttl { ms } => unwritten_ms > ms,
+        NodeKind::Persistent | NodeKind::Ephemeral(_) => false,
+    };
+    over && children == 0
 }

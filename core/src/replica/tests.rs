@@ -456,6 +456,39 @@ fn containers_are_reaped_no_faster_than_configured_and_unused_ones_in_their_time
     assert_eq!(left, [4, 3, 3, 2, 2, 1, 1, 0]);
 }
 
+/// And a turn is not lost to a look that finds nothing.
+#[test]
+fn what_is_used_again_before_its_turn_is_not_reaped() {
+    use crate::wire::proto::CreateTtlRequest;
+    let mut member = Member::new();
+    member.replica.config.container_max_per_minute = 1;
+    member.replica.config.container_check_interval_ms = 30_000;
+    member.replica.reaper = Reaper::new(member.now, &member.replica.config);
+    let session = member.connect(CONN, 0, None).session_id;
+    let at = |member: &mut Member, at_ms: u64| {
+        member.now = Time { monotonic_ms: at_ms, wall_ms: 1_000 + at_ms as i64 };
+        member.replica.handle(member.now, Input::Touched(vec![(session, at_ms)]));
+        member.replica.handle(member.now, Input::Tick);
+        member.settle();
+    };
+    at(&mut member, 30_000);
+    for path in ["/a", "/b"] {
+        let ttl = CreateTtlRequest { path: path.into(), data: None, acl: Acl::open(), flags: 5, ttl_ms: 10_000 };
+        member.call(session, OpCode::CreateTtl, &ttl);
+    }
+    at(&mut member, 60_000);
+    assert_eq!(member.shared.tree().ttl_nodes().collect::<Vec<_>>(), ["/b"], "one, as nothing was reaped before");
+    at(&mut member, 119_000);
+    let write = SetDataRequest { path: "/b".into(), data: None, version: -1 };
+    member.call(session, OpCode::SetData, &write);
+    let last = member.shared.tree().last_zxid();
+    at(&mut member, 120_000);
+    assert_eq!(member.shared.tree().ttl_nodes().count(), 1, "it was written a second ago");
+    assert_eq!(member.shared.tree().last_zxid(), last);
+    at(&mut member, 150_000);
+    assert_eq!(member.shared.tree().ttl_nodes().count(), 0);
+}
+
 /// A negative one with the flags of a plain znode ends the reference.
 #[test]
 fn a_time_to_live_that_is_none_is_refused_whatever_the_flags() {
