@@ -177,7 +177,7 @@ fn load_snapshot(
                 report.snapshot = Some(snapshot_report(&file, &image));
                 return Ok(Some(image));
             }
-            // An older one may do. A disk that fails, or a file that someone else could read, is not passed over.
+            // An older one may do. A disk that fails is not passed over.
             Err(error) if error.is_corruption() => error.to_string(),
             Err(error) => return Err(error),
         };

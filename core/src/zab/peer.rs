@@ -1,6 +1,6 @@
 //! One member: it looks for a leader, leads, or learns. This file switches between the three and hands inputs on.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
@@ -322,7 +322,7 @@ impl Peer {
     }
 
     fn quit(&mut self, now_ms: u64, why: Quit) {
-        let (served, links): (bool, VecDeque<LinkId>) = match &self.state {
+        let (served, links): (bool, Vec<LinkId>) = match &self.state {
             State::Looking => return,
             State::Leading(leader) => (leader.is_reigning(), leader.links().collect()),
             State::Learning(learner) => (learner.is_serving(), learner.link().into_iter().collect()),

@@ -204,7 +204,7 @@ impl Leader {
         }
     }
 
-    /// The links of those who vote and have come to one of these stages.
+    /// The links of the learners that are `wanted`.
     fn links_in(&self, wanted: impl Fn(&Remote) -> bool) -> Vec<LinkId> {
         self.remotes.iter().filter(|(_, remote)| wanted(remote)).map(|(link, _)| *link).collect()
     }
