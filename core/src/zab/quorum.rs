@@ -51,9 +51,11 @@ impl Quorum {
         match &self.groups {
             None => self.voters.iter().filter(|id| has(**id)).count() > self.voters.len() / 2,
             Some(groups) => {
-                let total = |group: &BTreeMap<ServerId, i64>| group.values().sum::<i64>();
+                // Two of the largest weights are more than fits into one.
+                let total = |group: &BTreeMap<ServerId, i64>| group.values().copied().map(i128::from).sum::<i128>();
                 let won = |group: &&BTreeMap<ServerId, i64>| {
-                    let weight: i64 = group.iter().filter(|(id, _)| has(**id)).map(|(_, weight)| weight).sum();
+                    let having = group.iter().filter(|(id, _)| has(**id));
+                    let weight: i128 = having.map(|(_, weight)| i128::from(*weight)).sum();
                     weight > total(group) / 2
                 };
                 let counting = groups.iter().filter(|group| total(group) > 0).count();
@@ -140,6 +142,15 @@ mod tests {
         assert!(!met(&quorum, &[1, 2, 5, 6]), "and without it the group is not won");
         assert!(!met(&quorum, &[1, 2, 3, 7, 9]), "1 of 2 is half, and 9 weighs nothing");
         assert!(quorum.may_lead(7) && !quorum.may_lead(9), "without weight one follows and never leads");
+    }
+
+    #[test]
+    fn the_largest_weights_are_summed_without_overflow() {
+        let max = i64::MAX;
+        let text =
+            format!("server.1=h:1:2\nserver.2=h:1:2\nserver.3=h:1:2\ngroup.1=1:2:3\nweight.1={max}\nweight.2={max}");
+        let quorum = Quorum::of(&ensemble(&text));
+        assert!(met(&quorum, &[1, 2]) && met(&quorum, &[1, 3]) && !met(&quorum, &[1]) && !met(&quorum, &[3]));
     }
 
     #[test]
