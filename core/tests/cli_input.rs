@@ -74,3 +74,15 @@ fn an_argument_that_is_no_text_is_refused() {
         assert_eq!(output.status.code(), Some(2));
     }
 }
+
+/// An import reads its file three times. From a pipe it read it once, then nothing, and said that all was well.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_from_a_pipe_is_refused() {
+    let server = Server::start().await.unwrap();
+    let mut command = cli(&server.connect_string());
+    command.args(["import", "/dev/stdin"]);
+    let output =
+        run_with_input(command, b"{\"export\":1,\"root\":\"/a\"}\n{\"path\":\"/a\"}\n{\"end\":true,\"znodes\":1}\n");
+    assert!(stderr(&output).starts_with("error: cannot read /dev/stdin: it is no file"), "{output:?}");
+    assert_eq!(output.status.code(), Some(2));
+}

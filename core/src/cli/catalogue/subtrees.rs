@@ -36,7 +36,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         ],
         args: "[path]",
         summary: "list the znodes that are so, here and below",
-        notes: "  All that is asked must hold.",
+        notes: "  All that is asked must hold. With -contains, /zookeeper is left out unless it is named.",
         parse: |args| {
             let wanted = Wanted::of_args(args)?;
             Ok(Command::Find { path: args.path_or_root()?, wanted, stat: args.has("s") })
@@ -47,7 +47,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         flags: &[Flag::valued("to", "hosts", "the second subtree is in this ensemble"), JSON],
         args: "path [path]",
         summary: "compare two subtrees: data, access lists, what is ephemeral",
-        notes: "  - only in the first, + only in the second, ~ in both and different.\n  The second path is the first one's where there is none.\n  The exit code is 0 when nothing differs and 1 when something does.",
+        notes: "  - only in the first, + only in the second, ~ in both and different.\n  The second path is the first one's where there is none. /zookeeper is left out unless it is named.\n  The session of -to has no addauth.\n  The exit code is 0 when nothing differs and 1 when something does.",
         parse: |args| {
             let left = args.path(false)?;
             let to = args.text("to").map(str::to_owned);
@@ -81,7 +81,7 @@ pub(super) const COMMANDS: &[Spec] = &[
         ],
         args: "file [path]",
         summary: "create the znodes of an export, at its path or at another",
-        notes: "  The whole file is read and checked before anything is changed. What is there already and the same is left as it is:\n  an import that was interrupted is finished by running it again.",
+        notes: "  The whole file is read and checked before anything is changed, so it cannot be a pipe. What is there already and the same is left as it is:\n  an import that was interrupted is finished by running it again.",
         parse: |args| import(args).map(Command::Import),
     },
 ];

@@ -14,12 +14,13 @@ mod write;
 use std::io;
 
 use super::command::Command;
+use super::contents::is_denied;
 use super::failure::Failure;
 use super::options::Options;
 use super::shell::Output;
 use super::view::View;
 use super::watches::Watches;
-use crate::client::{Client, Error};
+use crate::client::{Client, CreateOptions, Error};
 
 /// What a command works on.
 pub(super) struct Session<'a> {
@@ -103,5 +104,16 @@ impl Session<'_> {
             _ => self.ask(command, out).await?,
         }
         Ok(())
+    }
+}
+
+/// Creates a persistent znode without data where it is missing. It may be there below a closed znode: a server asks for the permission to
+/// create before it looks.
+async fn create_missing(client: &Client, path: &str) -> Result<(), Error> {
+    match client.create(path, "", CreateOptions::default()).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_node_exists() => Ok(()),
+        Err(error) if is_denied(&error) => client.exists(path).await?.map(|_| ()).ok_or(error),
+        Err(error) => Err(error),
     }
 }

@@ -4,7 +4,7 @@ use super::super::json::{Numbers, QuotaJson};
 use super::super::quota::{self, Limit, Limits, home, subject};
 use super::super::shell::Output;
 use super::super::view::View;
-use super::{Session, Stop};
+use super::{Session, Stop, create_missing};
 use crate::client::{Client, CreateOptions, Error, Version};
 use crate::wire::quota::{LIMITS_NODE as LIMITS, QUOTA_ROOT as ROOT, Quota, STATS_NODE as STATS};
 use crate::wire::{ErrorCode, path};
@@ -43,7 +43,7 @@ impl Session<'_> {
         }
         nested(&tree, &home).await?;
         for ancestor in steps(&home) {
-            exists_already(tree.create(&ancestor, "", CreateOptions::default()).await)?;
+            create_missing(&tree, &ancestor).await?;
         }
         let limits_at = path::join(&home, LIMITS);
         let mut limits = quota::only(wanted);

@@ -26,7 +26,7 @@ impl File {
     /// # Errors
     /// It cannot be read, a line is wrong, or its end is missing; the message names the line.
     pub(super) fn check(name: &str) -> Result<Self, Failure> {
-        let mut reader = Reader::open(name)?;
+        let mut reader = Reader::open(name, "nothing was imported")?;
         let Some(Line::Head(head)) = reader.next_line()? else {
             return Err(reader.wrong("an export begins with a line such as {\"export\":1,\"root\":\"/app\"}"));
         };
@@ -54,7 +54,7 @@ impl File {
 
     /// Reads it again.
     pub(super) fn open(&self) -> Result<Reader, Failure> {
-        Reader::open(&self.name)
+        Reader::open(&self.name, "it has changed since it was checked")
     }
 
     fn add(&mut self, record: &Record, reader: &Reader) -> Result<(), Failure> {
@@ -75,14 +75,19 @@ pub(super) struct Reader {
     name: String,
     input: BufReader<std::fs::File>,
     number: u64,
+    /// What a wrong line means.
+    meaning: &'static str,
 }
 
 impl Reader {
     #[expect(clippy::disallowed_methods, reason = "the file is one of the person at the shell, not a server's")]
-    fn open(name: &str) -> Result<Self, Failure> {
-        let file = std::fs::File::open(name);
-        let file = file.map_err(|error| Failure::usage(format_args!("cannot read {name}: {error}")))?;
-        Ok(Self { name: name.to_owned(), input: BufReader::new(file), number: 0 })
+    fn open(name: &str, meaning: &'static str) -> Result<Self, Failure> {
+        let failed = |why: &dyn std::fmt::Display| Failure::usage(format_args!("cannot read {name}: {why}"));
+        let file = std::fs::File::open(name).map_err(|error| failed(&error))?;
+        if !file.metadata().map_err(|error| failed(&error))?.is_file() {
+            return Err(failed(&"it is no file, which can be read three times; write it to one first"));
+        }
+        Ok(Self { name: name.to_owned(), input: BufReader::new(file), number: 0, meaning })
     }
 
     /// The next znode, or `None` at the end.
@@ -91,7 +96,8 @@ impl Reader {
             match self.next_line()? {
                 Some(Line::Znode(record)) => return Ok(Some(record)),
                 Some(Line::Head(_)) => {}
-                Some(Line::End(_)) | None => return Ok(None),
+                Some(Line::End(_)) => return Ok(None),
+                None => return Err(self.wrong("the end is missing")),
             }
         }
     }
@@ -111,7 +117,7 @@ impl Reader {
     }
 
     fn wrong(&self, what: impl std::fmt::Display) -> Failure {
-        Failure::usage(format_args!("{}, line {}: {what}; nothing was imported", self.name, self.number))
+        Failure::usage(format_args!("{}, line {}: {what}; {}", self.name, self.number, self.meaning))
     }
 }
 
@@ -146,6 +152,19 @@ mod tests {
             assert!(error.contains(words), "{text}: {error}");
         }
         assert!(File::check("/nowhere/x").unwrap_err().to_string().starts_with("cannot read /nowhere/x"));
+    }
+
+    #[test]
+    fn a_file_that_is_cut_after_the_check_is_noticed() {
+        let text = tempfile::NamedTempFile::new().unwrap();
+        let head = "{\"export\":1,\"root\":\"/a\"}\n";
+        std::fs::write(text.path(), format!("{head}{{\"path\":\"/a\"}}\n{{\"end\":true,\"znodes\":1}}\n")).unwrap();
+        let file = File::check(text.path().to_str().unwrap()).unwrap();
+        let mut reader = file.open().unwrap();
+        assert!(reader.next_znode().unwrap().is_some() && reader.next_znode().unwrap().is_none());
+        std::fs::write(text.path(), head).unwrap();
+        let error = file.open().unwrap().next_znode().unwrap_err().to_string();
+        assert!(error.ends_with("line 2: the end is missing; it has changed since it was checked"), "{error}");
     }
 
     #[test]

@@ -14,8 +14,8 @@ use super::super::progress::amount;
 use super::super::record::{Kind, Record};
 use super::super::shell::Output;
 use super::super::view::View;
-use super::{Session, Stop};
-use crate::client::{Client, CreateOptions, Error};
+use super::{Session, Stop, create_missing};
+use crate::client::{Client, Error};
 use crate::wire::{Acl, Perms, path};
 use file::{File, Reader};
 
@@ -118,10 +118,7 @@ impl Job<'_> {
         let root = self.target(&self.file.root);
         let ends: Vec<_> = root.match_indices('/').map(|(at, _)| at).skip(1).collect();
         for end in ends {
-            match self.client.create(&root[..end], "", CreateOptions::default()).await {
-                Err(error) if !error.is_node_exists() => return Err(error.into()),
-                _ => {}
-            }
+            create_missing(self.client, &root[..end]).await?;
         }
         Ok(())
     }
