@@ -596,6 +596,22 @@ async fn what_a_master_may_not_read_is_left_out() -> TestResult {
     Ok(())
 }
 
+/// A worker that was not allowed to create directories ended at once, although they were there: a server asks for the permission to create
+/// before it looks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_needs_no_right_to_make_directories_that_are_there() -> TestResult {
+    let cluster = Cluster::start().await?;
+    cluster.open(100);
+    let mut master = cluster.master("m1").await?;
+    master.hears("m1 is elected", elected).await?;
+    cluster.service.permit(&cluster.root, "rd").await?;
+    let mut worker = cluster.worker("w1").await?;
+    worker.hears("w1 is registered", registered).await?;
+    let task = cluster.tasks().await?.submit("square", "5").await?;
+    assert_eq!(soon("the task is done", task.into_future()).await??.output, "25");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tasks_wait_for_free_slots_and_for_workers_of_their_kind() -> TestResult {
     let cluster = Cluster::start().await?;
