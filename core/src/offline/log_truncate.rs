@@ -14,7 +14,7 @@ const COPY_BYTES: usize = 256 << 10;
 
 /// What is to be done.
 struct Plan {
-    /// Snapshots of later transactions, newest first.
+    /// Snapshots that show later transactions, newest first.
     snapshots: Vec<PathBuf>,
     /// Logs of later transactions only, newest first.
     logs: Vec<PathBuf>,
@@ -24,9 +24,9 @@ struct Plan {
 
 /// Does what the options ask for, and says what was done.
 pub(super) fn run(tool: &mut Tool<'_>, options: &LogTruncate) -> Outcome {
-    let log_dir = directory(tool, &options.dir)?;
+    let log_dir = source::data_directory(tool.disk.as_ref(), &options.dir)?;
     let snap_dir = match &options.snapshots {
-        Some(dir) => directory(tool, dir)?,
+        Some(dir) => source::data_directory(tool.disk.as_ref(), dir)?,
         None => log_dir.clone(),
     };
     // Held to the end: no server of ours can start meanwhile.
@@ -40,7 +40,7 @@ pub(super) fn run(tool: &mut Tool<'_>, options: &LogTruncate) -> Outcome {
     let backup = match (&options.backup, options.no_backup) {
         (_, true) => None,
         (Some(dir), false) => Some(dir.clone()),
-        (None, false) => Some(default_backup(&log_dir, options.to)),
+        (None, false) => Some(default_backup(&log_dir, options.to)?),
     };
     if let Some(dir) = backup.as_deref().filter(|dir| RealDisk.len(dir).is_ok()) {
         return Err(Failure::Refused(format!("{} exists already; --backup names another directory", dir.display())));
@@ -52,11 +52,6 @@ pub(super) fn run(tool: &mut Tool<'_>, options: &LogTruncate) -> Outcome {
         writeln!(tool.out, "the last transaction is {} now", options.to)?;
     }
     Ok(true)
-}
-
-fn directory(tool: &Tool<'_>, argument: &Path) -> Result<PathBuf, Failure> {
-    source::directory(tool.disk.as_ref(), argument)?
-        .ok_or_else(|| Failure::Usage(format!("{} is a file; a data directory is wanted", argument.display())))
 }
 
 fn refuse_running(log_dir: &Path, snap_dir: &Path) -> Result<Vec<crate::storage::DirLock>, Failure> {
@@ -79,7 +74,7 @@ fn refuse_running(log_dir: &Path, snap_dir: &Path) -> Result<Vec<crate::storage:
 
 fn plan(tool: &Tool<'_>, options: &LogTruncate, log_dir: &Path, snap_dir: &Path) -> Result<Plan, Failure> {
     let (to, max_buffer) = (options.to, options.limits.max_buffer);
-    let base = base_snapshot(tool, snap_dir, to, max_buffer)?;
+    let (base, touched) = base_snapshot(tool, snap_dir, to, max_buffer)?;
     let logs = log_files(tool.disk.as_ref(), log_dir)?;
     check_replay(tool, log_dir, base, to, max_buffer)?;
     let (mut cut, mut is_found) = (None, base == to);
@@ -98,21 +93,25 @@ fn plan(tool: &Tool<'_>, options: &LogTruncate, log_dir: &Path, snap_dir: &Path)
     }
     let later = snapshot_files(tool.disk.as_ref(), snap_dir)?.into_iter().rev().filter(|file| file.zxid > to);
     Ok(Plan {
-        snapshots: later.map(|file| file.path).collect(),
+        snapshots: later.map(|file| file.path).chain(touched).collect(),
         logs: logs.into_iter().rev().filter(|(first, _)| *first > to).map(|(_, path)| path).collect(),
         cut,
     })
 }
 
-/// The newest snapshot that the tree can be rebuilt from afterwards: whole, and without anything from after `to`.
-fn base_snapshot(tool: &Tool<'_>, dir: &Path, to: Zxid, max_buffer: usize) -> Result<Zxid, Failure> {
+/// The newest snapshot that the tree can be rebuilt from afterwards: whole, and without anything from after `to`. Also those that
+/// were begun after it and hold such things, newest first: a server would take them for the truth.
+fn base_snapshot(tool: &Tool<'_>, dir: &Path, to: Zxid, max_buffer: usize) -> Result<(Zxid, Vec<PathBuf>), Failure> {
+    let mut touched = Vec::new();
     let disk = tool.disk.as_ref();
     for file in snapshot_files(disk, dir)?.iter().rev().filter(|file| file.zxid <= to) {
         tool.begin(&file.path);
         match snapshot::read(disk, file, max_buffer, 0) {
             // It was still being written when later transactions came, and may hold what they did.
-            Ok(image) if image.digest.is_some_and(|digest| digest.zxid > to) => {}
-            Ok(_) => return Ok(file.zxid),
+            Ok(image) if image.digest.is_some_and(|digest| digest.zxid > to) => {
+                touched.push(file.path.clone());
+            }
+            Ok(_) => return Ok((file.zxid, touched)),
             Err(error) if error.is_corruption() => {}
             Err(error) => return Err(error.into()),
         }
@@ -121,7 +120,7 @@ fn base_snapshot(tool: &Tool<'_>, dir: &Path, to: Zxid, max_buffer: usize) -> Re
 }
 
 /// Reads what a server will replay.
-fn check_replay(tool: &Tool<'_>, dir: &Path, base: Zxid, to: Zxid, max_buffer: usize) -> Result<(), Error> {
+fn check_replay(tool: &Tool<'_>, dir: &Path, base: Zxid, to: Zxid, max_buffer: usize) -> Result<(), Failure> {
     if base >= to {
         return Ok(());
     }
@@ -132,7 +131,15 @@ fn check_replay(tool: &Tool<'_>, dir: &Path, base: Zxid, to: Zxid, max_buffer: u
             break;
         }
     }
-    Ok(())
+    match log.gaps().first() {
+        Some(gap) => Err(Failure::Refused(format!(
+            "the log in {} lacks what is between {} and {}, and no snapshot of {to} or before makes up for it",
+            dir.display(),
+            gap.after,
+            gap.before
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Where the last record up to `to` ends, and whether it is the one of `to`. Damage behind it does not matter.
@@ -163,10 +170,16 @@ fn holds_more(tool: &Tool<'_>, path: &Path, end: u64, max_buffer: usize) -> Resu
     }
 }
 
-fn default_backup(log_dir: &Path, to: Zxid) -> PathBuf {
-    let mut name = log_dir.file_name().unwrap_or_default().to_owned();
+fn default_backup(log_dir: &Path, to: Zxid) -> Result<PathBuf, Failure> {
+    // What is beside `.` has another directory's name before it.
+    let whole = std::path::absolute(log_dir).map_err(io("find", log_dir))?;
+    let Some(name) = whole.file_name() else {
+        return Err(Failure::Usage(format!("nothing can be beside {}; name a --backup", log_dir.display())));
+    };
+    let mut name = name.to_owned();
     name.push(format!(".after-{to}"));
-    log_dir.with_file_name(name)
+    // The path as it was given is the shorter one, where it has a name.
+    Ok(if log_dir.file_name().is_some() { log_dir.with_file_name(name) } else { whole.with_file_name(name) })
 }
 
 fn tell(out: &mut dyn Write, plan: &Plan, backup: Option<&Path>, is_dry: bool) -> std::io::Result<()> {
@@ -226,7 +239,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), Error> {
 }
 
 fn sync_parent(path: &Path) -> Result<(), Error> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = source::home(path);
     RealDisk.sync_dir(dir).map_err(io("sync", dir))
 }
 
@@ -236,15 +249,81 @@ fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
     use super::super::fuzzy;
+    use super::super::options::Limits;
     use super::*;
+    use crate::jute::Encode;
+    use crate::storage::snapshot::SnapshotOptions;
+    use crate::storage::{LogOptions, TxnLog};
+    use crate::tree::{DataTree, SnapshotCursor};
+    use crate::wire::txn::{Txn, TxnHeader, TxnRecord};
 
     /// A snapshot that was begun after transaction 5 and still being written at 6 was taken for the tree of 5.
     #[test]
     fn a_snapshot_that_later_transactions_touched_is_no_base() {
         let mut out = Vec::new();
         let tool = fuzzy::tool(&mut out);
-        let base = |to| base_snapshot(&tool, Path::new(fuzzy::DIR), Zxid(to), 1 << 20).ok();
+        let base = |to| base_snapshot(&tool, Path::new(fuzzy::DIR), Zxid(to), 1 << 20).ok().map(|(base, _)| base);
         assert_eq!((base(4), base(5), base(6)), (None, None, Some(Zxid(5))));
+    }
+
+    /// It was no base, but it stayed, and the next start took it as the newest: what 6 had done was still there.
+    #[test]
+    fn a_snapshot_that_later_transactions_touched_goes_with_them() {
+        let (dir, tree) = (Path::new(fuzzy::DIR), DataTree::new());
+        let disk: Arc<dyn Disk> = Arc::new(fuzzy::disk());
+        let touched = dir.join("snapshot.5");
+        let (cursor, options) = (SnapshotCursor::new(&tree), SnapshotOptions::default());
+        snapshot::write(disk.as_ref(), dir, cursor, &BTreeMap::new(), &options, |see| see(&tree)).unwrap();
+        let mut out = Vec::new();
+        let tool = Tool { disk: Arc::clone(&disk), ..fuzzy::tool(&mut out) };
+        let plan_of = |to| {
+            let (dir, limits) = (dir.to_owned(), Limits { max_buffer: 1 << 20 });
+            let options = LogTruncate {
+                dir,
+                to: Zxid(to),
+                snapshots: None,
+                backup: None,
+                no_backup: true,
+                dry_run: true,
+                limits,
+            };
+            plan(&tool, &options, &options.dir, &options.dir)
+        };
+        let log = |from| {
+            let log_options = LogOptions { pre_alloc_bytes: 0, force_sync: true, max_entry_bytes: 1 << 20 };
+            let mut log = TxnLog::open(Arc::clone(&disk), dir.to_owned(), log_options);
+            for zxid in from..=6 {
+                let txn = Txn::Error { err: -101 };
+                let header = TxnHeader { zxid: Zxid(zxid), kind: txn.kind().code(), ..TxnHeader::default() };
+                log.append(Zxid(zxid), &TxnRecord { header, txn, digest: None }.to_bytes()).unwrap();
+            }
+            log.sync().unwrap();
+        };
+        log(1);
+        for (to, removed, is_cut) in [(4, vec![&touched], true), (5, vec![&touched], true), (6, vec![], false)] {
+            let plan = plan_of(to).unwrap();
+            assert_eq!((plan.snapshots.iter().collect(), plan.cut.is_some()), (removed, is_cut), "{to}");
+        }
+        disk.remove(&dir.join("log.1")).unwrap();
+        log(3);
+        let refused = plan_of(5).err().map(|failure| failure.to_string()).unwrap_or_default();
+        assert!(refused.contains("lacks what is between 0x0 and 0x3"), "{refused}");
+    }
+
+    /// Whoever stood in the directory got a hidden backup within it.
+    #[test]
+    fn the_backup_is_beside_the_directory_however_that_is_called() {
+        let to = Zxid(0x2a);
+        assert_eq!(default_backup(Path::new("a/version-2"), to).unwrap(), Path::new("a/version-2.after-0x2a"));
+        let here = std::env::current_dir().unwrap();
+        let mut beside = here.clone().into_os_string();
+        beside.push(".after-0x2a");
+        assert_eq!(default_backup(Path::new("."), to).unwrap(), Path::new(&beside));
+        assert!(default_backup(Path::new(".."), to).is_err());
     }
 }

@@ -119,7 +119,7 @@ pub struct LogFix {
     /// The log file
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// The directory to write the copy into; it must not hold a file of that name
+    /// The directory to write the copy into; it must not hold logs
     #[arg(long, value_name = "DIR")]
     pub output: PathBuf,
     /// What all tools have in common

@@ -1,7 +1,6 @@
 //! `menagerie snapshot verify`: whether a server can start from a snapshot, and from the logs after it.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use serde_json::json;
 
@@ -32,8 +31,8 @@ fn verify(tool: &mut Tool<'_>, options: &SnapshotVerify, snapshot: &Snapshot) ->
                 path.display()
             )));
         }
-        (true, None) => Some(path.parent().unwrap_or(Path::new(".")).to_owned()),
-        (true, Some(dir)) => source::directory(tool.disk.as_ref(), dir)?,
+        (true, None) => Some(source::home(path).to_owned()),
+        (true, Some(dir)) => Some(source::data_directory(tool.disk.as_ref(), dir)?),
     };
     let recover = RecoverOptions { max_entry_bytes: options.limits.max_buffer, ..RecoverOptions::default() };
     tool.begin(path);

@@ -60,6 +60,17 @@ pub(super) fn directory(disk: &dyn Disk, argument: &Path) -> Result<Option<PathB
     }
 }
 
+/// As [`directory`], where a file will not do.
+pub(super) fn data_directory(disk: &dyn Disk, argument: &Path) -> Result<PathBuf, Failure> {
+    directory(disk, argument)?
+        .ok_or_else(|| Failure::Usage(format!("{} is a file; a data directory is wanted", argument.display())))
+}
+
+/// The directory that a file is in. One that is named without it is in the present one.
+pub(super) fn home(file: &Path) -> &Path {
+    file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// A snapshot file, and whether its name says which transaction is its last.
 #[derive(Debug)]
 pub(super) struct Snapshot {
@@ -95,4 +106,16 @@ impl Tool<'_> {
 
 fn nothing_in(dir: &Path, what: &str) -> Failure {
     Failure::Refused(format!("there is no {what} in {}", dir.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The logs beside a snapshot that was named without a directory were looked for in no directory, and none was found.
+    #[test]
+    fn a_bare_name_is_in_the_present_directory() {
+        let homes = ["snapshot.5", "./snapshot.5", "a/snapshot.5"].map(|file| home(Path::new(file)).to_owned());
+        assert_eq!(homes, [".", ".", "a"].map(PathBuf::from));
+    }
 }
