@@ -190,7 +190,8 @@ async fn a_server_that_goes_is_not_waited_for_after_a_second_interrupt() {
     drop(client);
     // By then it measures, or else it fails on the way there: it must end in any case.
     tokio::time::sleep(Duration::from_secs(1)).await;
-    server.kill();
+    // Waits until every connection is closed, so that the bench knows it before the interrupt.
+    server.stop().await;
     let output = running.end(Running::interrupt).await;
     let code = output.status.code();
     // 0: the interrupt came before the loss was noticed, and ended a measurement without a failed operation.
