@@ -7,7 +7,6 @@ use crate::wire::{OpCode, Stat};
 
 use super::call::{Call, Meta};
 use super::error::Cause;
-use super::handle::Outgoing;
 use super::request::{Answer, WatchKind};
 use super::{Client, Error, OneshotWatch};
 
@@ -108,17 +107,7 @@ impl Client {
     /// write `/zookeeper/config`, BADVERSION, BADARGUMENTS (a change that leaves too few participants, or a member that names no client
     /// address), NEWCONFIGNOQUORUM while too few of the new members are in touch with the leader, RECONFIGINPROGRESS.
     pub fn reconfigure(&self, change: &Reconfig) -> Call<(Ensemble, Stat)> {
-        self.submit(
-            Outgoing {
-                op: OpCode::Reconfig,
-                write: true,
-                special: None,
-                path: CONFIG,
-                record: change.record(),
-                watch: None,
-            },
-            configuration,
-        )
+        self.write(OpCode::Reconfig, CONFIG, change.record(), configuration)
     }
 }
 
