@@ -316,7 +316,9 @@ impl Connection {
         };
         let (since_ms, bytes) = (self.now_ms, frame.len());
         self.line.push(Waiting { xid, op: known, body, since_ms, bytes, _large: large, place });
-        self.release_held();
+        if self.release_held() {
+            self.serve_line(tree);
+        }
     }
 
     fn refuse_unknown(&mut self, xid: i32) {

@@ -175,6 +175,23 @@ fn a_write_waits_for_its_turn_and_is_refused_when_that_took_long() {
     assert_eq!((metrics.throttled_ops.get(), metrics.throttle_waits.get()), (2, 1));
 }
 
+/// It was refused while a later request was taken in, and answered only when something else happened to its connection.
+#[test]
+fn a_write_that_is_refused_when_another_comes_is_answered_in_that_turn() {
+    let throttle = ThrottleConfig { max_requests: Some(1), op_wait_ms: Some(20), ..ThrottleConfig::default() };
+    let (context, events) = context(&throttle);
+    let others = context.requests.queue().try_take().unwrap();
+    let (mut connection, _handle, mut outgoing) = connection(Arc::clone(&context));
+    connection.input.extend_from_slice(&request(1, OpCode::SetData, b""));
+    connection.turn(None, &mut outgoing);
+    assert!(connection.turns.is_waiting() && forwarded(&events).is_empty());
+    drop(others);
+    connection.now_ms += 1000;
+    connection.request(&context.shared.tree(), &request(2, OpCode::SetData, b"").slice(LENGTH..));
+    connection.forward();
+    assert_eq!((written(&mut connection), forwarded(&events)), (vec![1], vec![2]));
+}
+
 #[test]
 fn a_stale_write_closes_its_connection_and_what_waits_is_forgotten() {
     let throttle = ThrottleConfig { max_requests: Some(1), stale_latency_check: true, ..ThrottleConfig::default() };
