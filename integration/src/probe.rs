@@ -265,7 +265,7 @@ pub fn compare(settings: &[(&str, &str)], script: impl Fn(&mut Script) -> TestRe
     let run = |software: Software| -> TestResult<Vec<String>> {
         let server = Server::start_with(software, settings)?;
         let mut steps = Script::new(&server)?;
-        script(&mut steps).map_err(|error| format!("after {:#?}: {error}\n{}", steps.lines, server.log()))?;
+        script(&mut steps).map_err(|error| format!("after {:#?}: {error}\n{}", steps.lines, server.log_end()))?;
         Ok(steps.lines)
     };
     let ours = run(Software::menagerie()?)?;

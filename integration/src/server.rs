@@ -88,6 +88,14 @@ impl Server {
         fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 
+    /// The end of [`Server::log`], for the message of a failed test: the whole may be tens of kilobytes.
+    pub fn log_end(&self) -> String {
+        const LINES: usize = 30;
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LINES)..].join("\n")
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) -> io::Result<()> {
         if let Some(mut child) = self.child.take() {
@@ -139,7 +147,7 @@ impl Server {
                 None => None,
             };
             if ended.is_some() || Instant::now() > deadline {
-                let why = format!("{} does not serve; its log:\n{}", self.software.name(), self.log());
+                let why = format!("{} does not serve; its log ends:\n{}", self.software.name(), self.log_end());
                 return Err(io::Error::other(why));
             }
             thread::sleep(Duration::from_millis(20));

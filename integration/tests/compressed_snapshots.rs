@@ -33,7 +33,7 @@ fn either_server_starts_on_the_other_ones_compressed_snapshot() -> TestResult {
                 steps.get(&format!("/{number}"))?;
             }
             let served = steps.lines().iter().filter(|line| line.contains("worth compressing")).count();
-            assert_eq!(served, NODES, "{from}\n{}", server.log());
+            assert_eq!(served, NODES, "{from}\n{}", server.log_end());
         }
     }
     Ok(())
@@ -52,7 +52,7 @@ fn wait_for_snapshot(server: &Server, method: &str) -> TestResult<i64> {
         (newest, length) = found;
         thread::sleep(Duration::from_secs(1));
     }
-    Err(format!("there is no snapshot; the log:\n{}", server.log()).into())
+    Err(format!("there is no snapshot; the log:\n{}", server.log_end()).into())
 }
 
 /// Zxids and lengths.

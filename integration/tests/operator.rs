@@ -17,7 +17,7 @@ async fn sigterm_stops_it_with_its_clients_connected() -> TestResult {
     let client = Client::connect(server.connect_string()).await?;
     client.create("/kept", "x", CreateMode::Persistent).await?;
     let status = tokio::task::block_in_place(|| server.stop())?;
-    assert_eq!(status.and_then(|status| status.code()), Some(0), "{}", server.log());
+    assert_eq!(status.and_then(|status| status.code()), Some(0), "{}", server.log_end());
     tokio::task::block_in_place(|| server.start_again())?;
     let again = Client::connect(server.connect_string()).await?;
     assert!(again.exists("/kept").await?.is_some());
@@ -76,6 +76,6 @@ fn a_second_sigterm_does_no_harm() -> TestResult {
     terminate(server.pid().ok_or("stopped")?)?;
     std::thread::sleep(Duration::from_millis(5));
     let status = server.stop()?;
-    assert_eq!(status.and_then(|status| status.code()), Some(0), "{}", server.log());
+    assert_eq!(status.and_then(|status| status.code()), Some(0), "{}", server.log_end());
     Ok(())
 }
