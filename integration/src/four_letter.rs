@@ -4,11 +4,14 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::time::Duration;
 
-/// Sends `word` to 127.0.0.1:`port` and returns the whole answer. Gives up on a silent server after five seconds.
+/// How long a server may be silent. A slow machine needs the room.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Sends `word` to 127.0.0.1:`port` and returns the whole answer. Gives up on a silent server after half a minute.
 pub fn ask(port: u16, word: &str) -> io::Result<String> {
     let address = (Ipv4Addr::LOCALHOST, port).into();
-    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(word.as_bytes())?;
     stream.shutdown(Shutdown::Write)?;
     let mut answer = String::new();
