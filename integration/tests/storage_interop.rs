@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use menagerie_core::client::{Client, CreateOptions, Version};
 use menagerie_core::wire::{Acl, CreateMode, Id, Perms};
@@ -48,9 +48,11 @@ async fn the_history_of_one_software_is_the_same_tree_in_the_other_and_back() ->
     write(&session, "/reference", count).await?;
     let before = whole_tree(&session).await?;
     assert!(before.len() > count, "only {} znodes", before.len());
+    wait_for_whole_snapshots(&server)?;
     server.stop()?;
 
-    let digest = check_files(&server.data_dir(), count)?;
+    let theirs = files(&server.data_dir(), "snapshot.")?;
+    let digest = check_files(&server.data_dir(), count, &theirs)?;
     let [by_ours, by_reference] = [
         first_snapshot(&ours, &server.data_dir(), &snap_count)?,
         first_snapshot(&reference, &server.data_dir(), &snap_count)?,
@@ -64,11 +66,11 @@ async fn the_history_of_one_software_is_the_same_tree_in_the_other_and_back() ->
     write(&session, "/ours", count / 10).await?;
     let after = whole_tree(&session).await?;
     server.kill()?;
-    check_files(&server.data_dir(), count)?;
+    check_files(&server.data_dir(), count, &theirs)?;
     serve(&mut server, &reference, &session, &after).await?;
     let mntr = four_letter::ask(server.port(), "mntr")?;
     assert!(mntr.contains("zk_digest_mismatches_count\t0\n"), "{mntr}");
-    assert!(!server.log().contains("not matching"), "{}", server.log());
+    assert!(!server.log().contains("not matching"), "{}", server.log_end());
     session.close().await?;
     Ok(())
 }
@@ -81,13 +83,16 @@ async fn a_snapshot_is_printed_as_the_reference_prints_it() -> TestResult {
         let mut server = Server::start_with(software, &settings("10"))?;
         let session = Client::builder().hosts(server.connect_string()).session_timeout(SESSION).connect().await?;
         write(&session, "/some", 5 * BATCH).await?;
+        wait_for_whole_snapshots(&server)?;
         server.stop()?;
         let snapshots = files(&server.data_dir(), "snapshot.")?;
         assert!(snapshots.len() > 1, "{snapshots:?}");
         for file in snapshots {
             let said = run(&["snapshot", "dump", "--data"], &[&file])?;
             assert_eq!(said.code, 0, "{said:?}");
-            assert_eq!(blocks(&said.out), blocks(&reference.format_snapshot(&file)?), "{}", file.display());
+            let (ours, theirs) = (blocks(&said.out), blocks(&reference.format_snapshot(&file)?));
+            let wrong = only_in_one(&ours, &theirs);
+            assert!(wrong.is_empty(), "{}:\n{wrong}", file.display());
         }
     }
     Ok(())
@@ -102,6 +107,46 @@ fn blocks(text: &str) -> Vec<String> {
     blocks
 }
 
+/// The blocks that only one of them has, sorted as they are; a few show what is wrong.
+fn only_in_one(ours: &[String], theirs: &[String]) -> String {
+    let missing_in = |one: &[String], other: &[String], name: &str| {
+        let mut rest = other.to_vec();
+        let mut only: Vec<String> = Vec::new();
+        for block in one {
+            match rest.binary_search(block) {
+                Ok(at) => drop(rest.remove(at)),
+                Err(_) => only.push(format!("only {name}:\n{block}\n")),
+            }
+        }
+        only.truncate(3);
+        only.concat()
+    };
+    missing_in(ours, theirs, "ours") + &missing_in(theirs, ours, "the reference's")
+}
+
+/// Waits until no snapshot is being written: the reference writes one beside its work, under its final name, and leaves half
+/// of it when it is stopped meanwhile.
+fn wait_for_whole_snapshots(server: &Server) -> TestResult {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    let mut before = Vec::new();
+    loop {
+        let mut now = Vec::new();
+        for file in files(&server.data_dir(), "snapshot.")? {
+            now.push((file.metadata()?.len(), file));
+        }
+        let newest = now.last().map(|(_, file)| file.clone()).ok_or("no snapshot")?;
+        // One may have been begun and not be there yet: the same files twice, some time apart.
+        if now == before && run(&["snapshot", "verify"], &[&newest])?.code == 0 {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(format!("{} is not whole after a minute", newest.display()).into());
+        }
+        before = now;
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
 /// The reference prints sessions in the order of a hash table.
 fn sorted_sessions(block: &str) -> String {
     let mut lines: Vec<&str> = block.lines().collect();
@@ -111,21 +156,34 @@ fn sorted_sessions(block: &str) -> String {
     lines.join("\n")
 }
 
-/// The offline tools find the files whole and every digest right. Returns the digest at the end.
-fn check_files(data_dir: &Path, count: usize) -> TestResult<String> {
+/// The offline tools find the files whole and every digest right. Returns the digest at the end. `theirs` are the snapshots of the
+/// reference.
+fn check_files(data_dir: &Path, count: usize, theirs: &[PathBuf]) -> TestResult<String> {
     let logs = run_json(&["log", "verify"], &[data_dir])?;
     let txns: u64 = logs.iter().filter_map(|file| file["txns"].as_u64()).sum();
     assert!(txns >= (count / BATCH) as u64, "{logs:?}");
-    let snapshots = run_json(&["snapshot", "verify", "--replay"], &[data_dir])?;
+    let said = run(&["snapshot", "verify", "--replay", "--json"], &[data_dir])?;
+    let snapshots: Vec<Value> = said.out.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let mut digests: Vec<&Value> = snapshots.iter().map(|snapshot| &snapshot["digest"]).collect();
     digests.dedup();
     let [Value::String(digest)] = digests[..] else { return Err(format!("{snapshots:?}").into()) };
     let oldest = snapshots.first().ok_or("no snapshot")?;
     // A failed operation has a zxid and no digest.
     assert!(oldest["digestsCompared"].as_u64() > Some(txns * 9 / 10), "{oldest}");
-    assert!(snapshots.iter().all(|snapshot| snapshot["digestsDifferent"] == 0), "{snapshots:?}");
+    let wrong: Vec<&Value> =
+        snapshots.iter().filter(|found| found["ok"] != true && !is_taken_too_early(found, theirs)).collect();
+    assert!(wrong.is_empty(), "{wrong:?} {}", said.err);
     println!("{txns} transactions in {} logs, {} snapshots; from the oldest: {oldest}", logs.len(), snapshots.len());
     Ok(digest.clone())
+}
+
+/// The reference takes the digest that ends a snapshot while it applies the next transaction: the znodes may show that one already
+/// and the digest not yet. Every other digest must be right, and the one at the end is compared with the other snapshots'.
+fn is_taken_too_early(found: &Value, theirs: &[PathBuf]) -> bool {
+    let is_theirs =
+        theirs.iter().any(|file| file.file_name().is_some_and(|name| found["file"] == *name.to_string_lossy()));
+    let only_its_own = found["digestsDifferent"] == 1 && found["firstDifferent"] == found["recorded"]["zxid"];
+    is_theirs && only_its_own && found["gaps"] == 0
 }
 
 struct Snapshot {
@@ -163,8 +221,14 @@ async fn serve(
         }
     };
     let differing = differences(expected, &found);
-    let (name, log) = (software.name(), server.log());
-    assert!(differing.is_empty(), "{name}: {} differ\n{}\n{log}", differing.len(), differing[..1].join("\n"));
+    let name = software.name();
+    assert!(
+        differing.is_empty(),
+        "{name}: {} differ\n{}\n{}",
+        differing.len(),
+        differing[..1].join("\n"),
+        server.log_end()
+    );
     assert_eq!(session.session_id(), id, "the session was not resumed by {name}");
     Ok(())
 }
