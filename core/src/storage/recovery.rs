@@ -226,6 +226,8 @@ struct Replay {
     /// Whether the tree is exactly some server's: not before a fuzzy snapshot's own transactions are replayed. A snapshot
     /// of zxid 0 without a digest holds no transaction at all; with one it was still written when the first ones came.
     is_exact: bool,
+    /// Where the tree is not what the snapshot's digest says, and how many digests have differed since, that one included.
+    doubt: Option<(Zxid, u64)>,
     digests: DigestReport,
 }
 
@@ -238,6 +240,7 @@ impl Replay {
             txns: 0,
             changes: Vec::new(),
             expected: image.digest,
+            doubt: None,
             digests: DigestReport::default(),
         };
         replay.compare_snapshot();
@@ -269,8 +272,18 @@ impl Replay {
         report.ephemerals = self.tree.ephemeral_count();
         report.sessions = self.sessions.len();
         report.last_zxid = self.tree.last_zxid();
-        report.digests = self.digests;
+        report.digests = self.digests();
         Recovered { last_zxid: self.tree.last_zxid(), tree: self.tree, sessions: self.sessions, report }
+    }
+
+    /// What was compared, with the doubt about the snapshot that nothing has removed.
+    fn digests(&self) -> DigestReport {
+        let mut digests = self.digests;
+        if let Some((since, differed)) = self.doubt {
+            digests.mismatched += differed;
+            digests.first_mismatch = Some(since);
+        }
+        digests
     }
 
     fn compare_snapshot(&mut self) {
@@ -278,8 +291,13 @@ impl Replay {
         if let Some(expected) = self.expected.take_if(|expected| expected.zxid <= now) {
             // A snapshot whose digest is older than its own zxid says nothing about what it holds.
             if expected.zxid == now {
-                self.count(expected.digest);
-                self.is_exact = true;
+                self.is_exact = expected.digest == self.tree.digest();
+                if self.is_exact {
+                    self.digests.matched += 1;
+                } else {
+                    // The reference reads the digest while it applies the next transaction, which znodes may show already.
+                    self.doubt = Some((now, 1));
+                }
             }
         }
     }
@@ -289,11 +307,17 @@ impl Replay {
             return;
         }
         let expected = digest.tree_digest as u64;
+        let is_equal = expected == self.tree.digest();
         if self.is_exact {
             self.count(expected);
+        } else if is_equal {
+            // Nothing was wrong, then.
+            self.doubt = None;
+        } else if let Some((_, differed)) = &mut self.doubt {
+            *differed += 1;
         }
-        // A snapshot without a digest: once the tree is the one that was logged, it must stay so.
-        self.is_exact |= expected == self.tree.digest();
+        // Once the tree is the one that was logged, it must stay so.
+        self.is_exact |= is_equal;
     }
 
     fn count(&mut self, expected: u64) {
@@ -303,5 +327,82 @@ impl Replay {
             self.digests.mismatched += 1;
             self.digests.first_mismatch.get_or_insert(self.tree.last_zxid());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use std::path::Path;
+
+    use super::*;
+    use crate::jute::Encode;
+    use crate::wire::Acl;
+    use crate::wire::txn::{CreateTxn, Txn, TxnHeader, TxnRecord};
+
+    fn create(path: &str) -> Txn {
+        let (acl, path) = (Acl::open(), path.to_owned());
+        Txn::Create(false, CreateTxn { path, data: None, acl, ephemeral: false, parent_cversion: -1 })
+    }
+
+    fn set(data: &'static str, version: i32) -> Txn {
+        Txn::SetData { path: "/p".to_owned(), data: Some(data.into()), version }
+    }
+
+    fn header(zxid: i64, txn: &Txn) -> TxnHeader {
+        TxnHeader { zxid: Zxid(zxid), kind: txn.kind().code(), ..TxnHeader::default() }
+    }
+
+    /// The transactions 1, 2, 3 as they are logged, and the digest of the tree after each.
+    fn history() -> (Vec<LogEntry>, Vec<u64>) {
+        let (mut tree, mut entries, mut digests) = (DataTree::with_seed(1), Vec::new(), Vec::new());
+        for (zxid, txn) in (1..).zip([create("/p"), set("two", 1), set("three", 2)]) {
+            let header = header(zxid, &txn);
+            tree.apply(&header, &txn, &mut Vec::new());
+            digests.push(tree.digest());
+            let digest = Some(TxnDigest { version: DIGEST_VERSION, tree_digest: tree.digest() as i64 });
+            let bytes = TxnRecord { header, txn, digest }.to_bytes();
+            entries.push(LogEntry { zxid: Zxid(zxid), bytes, offset: 0, path: Path::new("/log.1").into() });
+        }
+        (entries, digests)
+    }
+
+    /// The image of a snapshot of 1 whose znode shows `data` already, with the digest of 1.
+    fn image(digest: u64, data: &'static str) -> Image {
+        let mut tree = DataTree::with_seed(1);
+        for txn in [create("/p"), set(data, 1)] {
+            // The same zxid: a snapshot's tree is as old as its name says.
+            tree.apply(&header(1, &txn), &txn, &mut Vec::new());
+        }
+        Image { tree, sessions: BTreeMap::new(), digest: Some(SnapshotDigest { zxid: Zxid(1), digest }) }
+    }
+
+    /// The reference reads a snapshot's digest while it applies the next transaction: a znode may show that one, and the digest
+    /// not yet. The tree is right as soon as the transaction is replayed, and nothing was damaged.
+    #[test]
+    fn a_snapshot_that_is_ahead_of_its_digest_is_sound_when_a_later_digest_is_right() {
+        let (entries, digests) = history();
+        let mut replay = Replay::new(image(digests[0], "two"));
+        for entry in &entries[1..] {
+            replay.apply(entry).unwrap();
+        }
+        let report = replay.digests();
+        assert_eq!((report.matched, report.mismatched, report.first_mismatch), (1, 0, None));
+    }
+
+    #[test]
+    fn a_snapshot_that_differs_from_its_digest_is_told_when_no_later_one_is_right() {
+        let (entries, digests) = history();
+        let replay = Replay::new(image(digests[0], "damage"));
+        assert_eq!(replay.digests().first_mismatch, Some(Zxid(1)), "nothing was logged after it");
+        // Another znode, which no transaction mends.
+        let mut damaged = image(digests[0], "two");
+        let extra = create("/extra");
+        damaged.tree.apply(&header(1, &extra), &extra, &mut Vec::new());
+        let mut replay = Replay::new(damaged);
+        for entry in &entries[1..] {
+            replay.apply(entry).unwrap();
+        }
+        assert_eq!((replay.digests().mismatched, replay.digests().first_mismatch), (3, Some(Zxid(1))));
     }
 }
