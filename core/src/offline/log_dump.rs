@@ -15,7 +15,12 @@ pub(super) fn run(tool: &mut Tool<'_>, options: &LogDump) -> Outcome {
     }
     let files = source::logs(tool.disk.as_ref(), &options.files)?;
     let mut is_sound = true;
+    // The directory of which all that was asked for is printed.
+    let mut done = None;
     for path in &files {
+        if done.is_some() && path.parent() == done {
+            continue;
+        }
         if files.len() > 1 && !options.json {
             writeln!(tool.out, "{}:", source::name(path))?;
         }
@@ -24,7 +29,8 @@ pub(super) fn run(tool: &mut Tool<'_>, options: &LogDump) -> Outcome {
         let (is_file_sound, is_past) = dump(tool, options, &mut reader)?;
         is_sound &= is_file_sound;
         if is_past {
-            break;
+            done = path.parent();
+            continue;
         }
         tell_end(tool, path, reader.end());
     }

@@ -36,12 +36,17 @@ struct Problem {
 /// Prints what is found. Returns whether nothing is damaged or missing.
 pub(super) fn run(tool: &mut Tool<'_>, options: &LogVerify) -> Outcome {
     let files = source::logs(tool.disk.as_ref(), &options.files)?;
-    let mut last = None;
+    let (mut last, mut directory) = (None, None);
     let mut is_sound = true;
     for (index, path) in files.iter().enumerate() {
+        // The files of one directory are one history; another member's is another.
+        if path.parent() != directory {
+            (last, directory) = (None, path.parent());
+        }
+        let is_followed = files.get(index + 1).is_some_and(|next| next.parent() == directory);
         tool.begin(path);
         let mut findings = examine(tool, path, options.limits.max_buffer, &mut last)?;
-        if findings.is_empty && index + 1 < files.len() {
+        if findings.is_empty && is_followed {
             findings.problem(0, "it holds nothing, yet another file follows", last);
         }
         is_sound &= findings.problems.is_empty();

@@ -44,7 +44,7 @@ pub enum SnapshotCommand {
 /// `menagerie log dump`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LogDump {
-    /// Log files, or directories with logs
+    /// Log files, or directories with logs; those of one directory are one history
     #[arg(required = true, value_name = "FILE | DIR")]
     pub files: Vec<PathBuf>,
     /// Print no transaction before this one, such as 0x100000002
@@ -76,7 +76,7 @@ pub struct LogDump {
 /// `menagerie log verify`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LogVerify {
-    /// Log files, or directories with logs
+    /// Log files, or directories with logs; those of one directory are one history
     #[arg(required = true, value_name = "FILE | DIR")]
     pub files: Vec<PathBuf>,
     /// Print one JSON object for each file
