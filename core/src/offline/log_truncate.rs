@@ -256,11 +256,16 @@ mod tests {
     use super::super::fuzzy;
     use super::super::options::Limits;
     use super::*;
-    use crate::jute::Encode;
     use crate::storage::snapshot::SnapshotOptions;
     use crate::storage::{LogOptions, TxnLog};
     use crate::tree::{DataTree, SnapshotCursor};
-    use crate::wire::txn::{Txn, TxnHeader, TxnRecord};
+
+    /// A failed operation as it is logged: session, cxid, zxid, time, type and error (protocol §6.3).
+    fn failed(zxid: i64) -> Vec<u8> {
+        let [session, time] = [0_i64.to_be_bytes(); 2];
+        let [cxid, kind, err] = [0_i32, -1, -101].map(i32::to_be_bytes);
+        [&session[..], &cxid, &zxid.to_be_bytes(), &time, &kind, &err].concat()
+    }
 
     /// A snapshot that was begun after transaction 5 and still being written at 6 was taken for the tree of 5.
     #[test]
@@ -298,9 +303,7 @@ mod tests {
             let log_options = LogOptions { pre_alloc_bytes: 0, force_sync: true, max_entry_bytes: 1 << 20 };
             let mut log = TxnLog::open(Arc::clone(&disk), dir.to_owned(), log_options);
             for zxid in from..=6 {
-                let txn = Txn::Error { err: -101 };
-                let header = TxnHeader { zxid: Zxid(zxid), kind: txn.kind().code(), ..TxnHeader::default() };
-                log.append(Zxid(zxid), &TxnRecord { header, txn, digest: None }.to_bytes()).unwrap();
+                log.append(Zxid(zxid), &failed(zxid)).unwrap();
             }
             log.sync().unwrap();
         };
