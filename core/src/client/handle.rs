@@ -195,6 +195,29 @@ impl Client {
         }
     }
 
+    /// Ends this client but not its session, and returns what it takes to resume that elsewhere, with [`Client::resume`]: its ephemeral znodes
+    /// stay for the session timeout. Calls that are not answered yet fail, and calls made later too; watches end. Whoever only
+    /// copies [`Client::session`] and resumes it leaves two clients that take the session from each other. Dropping the future does not
+    /// stop the end.
+    ///
+    /// # Errors
+    /// [`Error::is_closed`] or [`Error::is_session_expired`] when the session has ended, or there never was one.
+    pub async fn detach(&self) -> Result<SessionCredentials, Error> {
+        let state = self.state();
+        if state.is_final() {
+            return Err(Error::new(self.end()));
+        }
+        let (completion, receiver) = Completion::channel(Trace::begin(self, OpCode::CloseSession, ""));
+        if self.handle.commands.send(Command::Detach(Some(completion))).is_ok() {
+            // Whatever the answer, the client has ended.
+            let _ = receiver.await;
+        }
+        match self.session() {
+            Some(session) if self.state() != State::Expired => Ok(session),
+            _ => Err(Error::new(self.end())),
+        }
+    }
+
     /// Looks for servers among these from now on, given as for [`Client::connect`] but without a chroot: after an ensemble has grown, shrunk
     /// or moved. When all clients are told the same, they end up spread evenly, and no more of them move than that takes. A
     /// client that moves first waits for the answers under way, so that no call fails, and is [`State::Suspended`] for a moment.

@@ -50,6 +50,8 @@ pub(super) enum Command<T, W> {
     SetHosts(Vec<HostPort>),
     /// Close the session; the ticket, if any, is told of the end.
     Close(Option<T>),
+    /// End the client and leave the session as it is; the ticket, if any, is told when that is done.
+    Detach(Option<T>),
 }
 
 /// A request, encoded but for its xid.

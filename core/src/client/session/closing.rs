@@ -57,6 +57,17 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
         }
     }
 
+    /// Ends the client and leaves the session to whoever resumes it. One that is being closed goes on being closed.
+    pub(super) fn detach(&mut self, now: Time, ticket: Option<T>) {
+        if self.closing.is_some() {
+            return self.close(now, ticket);
+        }
+        if !self.state.is_final() {
+            self.finish(State::Closed, true);
+        }
+        self.complete(ticket, Ok(Bytes::new()));
+    }
+
     /// A round of hosts has failed to close the session. Whoever waits need not wait for more, and the session looks closed from now on;
     /// what remains to be said is tried until the deadline, so that a server that is just being restarted still hears it.
     pub(super) fn close_behind_their_backs(&mut self) {

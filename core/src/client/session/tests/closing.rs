@@ -182,3 +182,16 @@ fn a_client_dropped_before_its_session_was_resumed_leaves_that_session_alone() {
     harness.reply(1, 5, 0);
     assert!(close.is_ok());
 }
+
+/// A client whose session was resumed elsewhere took it back, again and again, when it only was forgotten and not told to end.
+#[test]
+fn a_detached_client_ends_and_its_session_does_not() {
+    let mut harness = Harness::connected(1);
+    let read = harness.read();
+    harness.sent();
+    harness.command(Command::Detach(None));
+    assert_eq!((harness.state(), harness.ops()), (State::Closed, vec![]), "nobody is told of an end");
+    assert!(harness.session.is_ended());
+    assert!(!read.is_waiting());
+    assert_eq!(harness.credentials().unwrap().id, ID, "what it takes to resume it");
+}
