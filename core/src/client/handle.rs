@@ -201,20 +201,16 @@ impl Client {
     /// stop the end.
     ///
     /// # Errors
-    /// [`Error::is_closed`] or [`Error::is_session_expired`] when the session has ended, or there never was one.
+    /// [`Error::is_closed`] or [`Error::is_session_expired`] when the session has ended, is being closed, or there never was one.
     pub async fn detach(&self) -> Result<SessionCredentials, Error> {
-        let state = self.state();
-        if state.is_final() {
+        let (completion, receiver) = Completion::channel(Trace::begin(self, OpCode::CloseSession, ""));
+        if self.handle.commands.send(Command::Detach(Some(completion))).is_err() {
             return Err(Error::new(self.end()));
         }
-        let (completion, receiver) = Completion::channel(Trace::begin(self, OpCode::CloseSession, ""));
-        if self.handle.commands.send(Command::Detach(Some(completion))).is_ok() {
-            // Whatever the answer, the client has ended.
-            let _ = receiver.await;
-        }
-        match self.session() {
-            Some(session) if self.state() != State::Expired => Ok(session),
-            _ => Err(Error::new(self.end())),
+        match receiver.await {
+            Ok(Ok(_)) => self.session().ok_or_else(|| Error::new(self.end())),
+            Ok(Err(cause)) => Err(Error::new(cause)),
+            Err(_) => Err(Error::new(self.end())),
         }
     }
 

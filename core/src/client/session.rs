@@ -232,7 +232,7 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
             }
             Command::SetHosts(hosts) => self.set_hosts(now, hosts),
             Command::Close(ticket) => self.close(now, ticket),
-            Command::Detach(ticket) => self.detach(now, ticket),
+            Command::Detach(ticket) => self.detach(ticket),
         }
     }
 

@@ -57,14 +57,13 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
         }
     }
 
-    /// Ends the client and leaves the session to whoever resumes it. One that is being closed goes on being closed.
-    pub(super) fn detach(&mut self, now: Time, ticket: Option<T>) {
-        if self.closing.is_some() {
-            return self.close(now, ticket);
+    /// Ends the client and leaves the session to whoever resumes it. One that is being closed, or has ended, is left to nobody.
+    pub(super) fn detach(&mut self, ticket: Option<T>) {
+        let end = if self.closing.is_some() { State::Closed } else { self.state };
+        if end.is_final() {
+            return self.complete(ticket, Err(Cause::of_final(end)));
         }
-        if !self.state.is_final() {
-            self.finish(State::Closed, true);
-        }
+        self.finish(State::Closed, true);
         self.complete(ticket, Ok(Bytes::new()));
     }
 

@@ -195,3 +195,17 @@ fn a_detached_client_ends_and_its_session_does_not() {
     assert!(!read.is_waiting());
     assert_eq!(harness.credentials().unwrap().id, ID, "what it takes to resume it");
 }
+
+/// A session under its way to the end was handed on as if somebody could resume it.
+#[test]
+fn a_session_that_is_being_closed_is_handed_to_nobody() {
+    let mut harness = Harness::connected(1);
+    let close = harness.close();
+    let detach = harness.detach();
+    assert!(matches!(detach.cause(), Cause::Closed), "it is on its way to the end");
+    assert!(close.is_waiting(), "and goes on to it");
+    assert_eq!(harness.ops(), [OpCode::CloseSession]);
+    harness.reply(1, 5, 0);
+    assert!(close.is_ok());
+    assert!(matches!(harness.detach().cause(), Cause::Closed));
+}

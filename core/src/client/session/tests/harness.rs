@@ -292,6 +292,12 @@ impl Harness {
         call
     }
 
+    pub(super) fn detach(&mut self) -> Called {
+        let call = Called::default();
+        self.command(Command::Detach(Some(call.clone())));
+        call
+    }
+
     pub(super) fn valid_until(&self) -> Option<Time> {
         self.session.snapshot().valid_until
     }
