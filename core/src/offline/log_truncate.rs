@@ -145,14 +145,9 @@ fn check_replay(tool: &Tool<'_>, dir: &Path, base: Zxid, to: Zxid, max_buffer: u
 /// Where the last record up to `to` ends, and whether it is the one of `to`. Damage behind it does not matter.
 fn end_of(tool: &Tool<'_>, path: &Path, to: Zxid, is_snapshot: bool, max_buffer: usize) -> Result<(u64, bool), Error> {
     let mut reader = LogReader::open(&tool.disk, path, max_buffer)?;
-    loop {
-        let start = reader.offset();
-        match reader.next_entry() {
-            Ok(Some(entry)) if entry.zxid == to => return Ok((reader.offset(), true)),
-            Ok(Some(entry)) if entry.zxid < to => {}
-            Err(error) if !(error.is_corruption() && is_snapshot) => return Err(error),
-            Ok(_) | Err(_) => return Ok((start, false)),
-        }
+    match reader.end_of(to) {
+        Err(error) if error.is_corruption() && is_snapshot => Ok((reader.offset(), false)),
+        end => end,
     }
 }
 

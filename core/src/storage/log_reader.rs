@@ -162,6 +162,23 @@ impl LogReader {
         Ok(Some(next))
     }
 
+    /// Reads up to `to`: where the record of it ends, or else that of the last transaction before it, and whether it was
+    /// found. What stands behind it is not looked at, so damage there does not matter.
+    ///
+    /// # Errors
+    /// As [`LogReader::next_entry`]; [`LogReader::offset`] then says where the damage begins.
+    pub fn end_of(&mut self, to: Zxid) -> Result<(u64, bool), Error> {
+        while let Some(entry) = self.next_entry()? {
+            if entry.zxid == to {
+                return Ok((self.offset, true));
+            }
+            if entry.zxid > to {
+                return Ok((entry.offset, false));
+            }
+        }
+        Ok((self.offset, false))
+    }
+
     /// How the file ended, once it has.
     pub fn end(&self) -> Option<&LogEnd> {
         self.end.as_ref()

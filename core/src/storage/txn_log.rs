@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::disk::{self, DiskWriter};
-use super::log_reader::{LogEnd, LogReader};
+use super::log_reader::LogReader;
 use super::{DEFAULT_MAX_ENTRY_BYTES, Disk, Error, checksum, file_names};
 use crate::jute::{Encode, Put};
 use crate::wire::Zxid;
@@ -144,18 +144,27 @@ impl TxnLog {
         Ok(())
     }
 
-    /// Drops every transaction after `to`, from the buffer and from all files; the next one opens a new file. Whatever
-    /// happens meanwhile, the files hold the log up to some transaction at or after `to`.
+    /// Syncs, then drops every transaction after `to` from all files; the next one opens a new file. Whatever happens
+    /// meanwhile, the files hold the log up to some transaction at or after `to`.
     ///
     /// The caller's tree no longer fits the log afterwards: it must be recovered anew.
     ///
     /// # Errors
-    /// [`Error::Io`] and, from the file that has to be cut, [`Error::Corrupt`].
+    /// [`Error::Io`] and, from the file that has to be cut, [`Error::Corrupt`]. The log is then stopped for good, as after a
+    /// failed sync.
     pub fn truncate(&mut self, to: Zxid) -> Result<(), Error> {
-        self.check_running()?;
+        // The buffer may hold transactions up to `to` as well, and nobody would append those again.
+        self.sync()?;
         self.file = None;
-        self.buffer.clear();
-        self.first_buffered = None;
+        self.stopped = true;
+        self.cut_files(to)?;
+        self.stopped = false;
+        self.last_appended = self.last_appended.min(to);
+        self.durable = self.durable.min(to);
+        Ok(())
+    }
+
+    fn cut_files(&self, to: Zxid) -> Result<(), Error> {
         let mut files = file_names::log_files(self.disk.as_ref(), &self.dir)?;
         while files.last().is_some_and(|(first, _)| *first > to) {
             if let Some((_, path)) = files.pop() {
@@ -165,11 +174,10 @@ impl TxnLog {
             }
         }
         if let Some((_, path)) = files.last() {
-            let end = self.end_of(path, to)?;
+            let mut reader = LogReader::open(&self.disk, path, self.options.max_entry_bytes)?;
+            let (end, _) = reader.end_of(to)?;
             self.disk.truncate(path, end).map_err(Error::io("truncate", path))?;
         }
-        self.last_appended = self.last_appended.min(to);
-        self.durable = self.durable.min(to);
         Ok(())
     }
 
@@ -220,20 +228,6 @@ impl TxnLog {
         match reader.next_entry()? {
             None => Ok(()),
             Some(_) => Err(Error::AlreadyLogged { path: path.to_owned() }),
-        }
-    }
-
-    /// Where the record of `to`, or of the last transaction before it, ends.
-    fn end_of(&self, path: &Path, to: Zxid) -> Result<u64, Error> {
-        let mut reader = LogReader::open(&self.disk, path, self.options.max_entry_bytes)?;
-        loop {
-            let start = reader.offset();
-            match reader.next_entry()? {
-                Some(entry) if entry.zxid <= to => {}
-                Some(_) => return Ok(start),
-                None if matches!(reader.end(), Some(LogEnd::NoHeader)) => return Ok(0),
-                None => return Ok(reader.offset()),
-            }
         }
     }
 

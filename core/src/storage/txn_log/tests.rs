@@ -164,6 +164,65 @@ fn truncation_cuts_the_file_that_holds_the_zxid_and_removes_later_ones() {
     }
 }
 
+/// The whole buffer went, and with it what should stay; the log believed it was there.
+#[test]
+fn a_truncation_keeps_what_was_appended_before_its_zxid_and_not_synced() {
+    for synced in 0..=5 {
+        let mut world = World::new();
+        if synced > 0 {
+            world.log(1..=synced);
+        }
+        for zxid in synced + 1..=5 {
+            world.log.append(Zxid(zxid), &entry(zxid)).unwrap();
+        }
+        world.log.truncate(Zxid(3)).unwrap();
+        assert_eq!(world.log.durable(), Zxid(3));
+        world.mem.crash(|_| 0);
+        assert_eq!(world.read(1).unwrap(), [1, 2, 3], "{synced} synced");
+    }
+}
+
+/// It could not go on, and yet it took the next transaction: behind a gap, or before what it should have dropped.
+#[test]
+fn a_failed_truncation_stops_the_log_for_good_wherever_it_fails() {
+    let mut failures = 0;
+    for failing in 0.. {
+        let mut world = World::new();
+        world.log(1..=4);
+        world.log.roll().unwrap();
+        world.log(5..=6);
+        world.log.append(Zxid(7), &entry(7)).unwrap();
+        world.mem.fail_after(failing, std::io::ErrorKind::Other);
+        if world.log.truncate(Zxid(3)).is_ok() {
+            break;
+        }
+        failures += 1;
+        world.mem.heal();
+        assert!(matches!(world.log.append(Zxid(8), &entry(8)), Err(Error::Stopped)), "{failing}");
+        assert!(matches!(world.log.truncate(Zxid(3)), Err(Error::Stopped)), "{failing}");
+        world.mem.crash(|_| 0);
+        let left = world.read(1).unwrap();
+        assert_eq!(left, (1..=left.len() as i64).collect::<Vec<_>>());
+        assert!(left.len() >= 3, "{failing}: {left:?}");
+    }
+    assert!(failures > 3);
+}
+
+/// The record behind was read as well, and one that was damaged kept the log from being cut before it.
+#[test]
+fn damage_behind_the_zxid_does_not_keep_a_truncation_from_it() {
+    let mut world = World::new();
+    world.log(1..=5);
+    let mut bytes = world.mem.contents(&World::path("log.1")).unwrap();
+    let fourth = FILE_HEAD + 3 * (RECORD_HEAD + entry(1).len() + 1);
+    bytes[fourth + RECORD_HEAD] ^= 1;
+    world.mem.plant(&World::path("log.1"), &bytes);
+    assert!(world.read(1).unwrap_err().is_corruption());
+    let mut world = World::on(world.mem);
+    world.log.truncate(Zxid(3)).unwrap();
+    assert_eq!(world.read(1).unwrap(), [1, 2, 3]);
+}
+
 #[test]
 fn a_truncation_that_crashes_half_way_leaves_no_gap() {
     for failing in 0..8 {
