@@ -32,6 +32,7 @@ scenarios! {
     a_cut_that_would_lose_what_is_committed_is_refused
     a_follower_acknowledges_only_what_is_on_disk
     a_follower_cuts_off_what_is_not_the_leaders
+    a_follower_follows_whom_new_members_designate
     a_follower_gives_up_a_silent_leader
     a_follower_takes_over_a_snapshot
     a_gap_in_the_proposals_ends_following
@@ -40,13 +41,24 @@ scenarios! {
     a_leader_commits_in_order_what_a_quorum_has
     a_leader_quits_without_a_quorum
     a_leader_serves_its_learners
+    a_leader_that_is_no_member_any_more_hands_over
     a_lower_epoch_is_not_followed
     a_more_recent_history_is_not_led
     a_promise_counts_once
+    a_second_change_brings_the_first_into_force
+    a_snapshot_with_next_members_is_for_who_knows_those_in_force
+    a_voter_that_becomes_an_observer_follows_anew
+    a_voter_to_come_is_heard_and_counted_before_it_knows
     acknowledgements_of_another_reign_are_not_counted
     an_ensemble_of_one_leads_itself
+    an_epoch_out_of_reach_is_not_believed
     an_observer_is_told_of_commits
+    an_observer_that_becomes_a_voter_follows_anew
     an_unreachable_leader_is_dialled_five_times
     learners_may_dial_before_the_leader_knows
+    members_that_are_cut_off_count_no_more
+    new_members_need_quorums_of_both
+    new_members_that_do_not_follow_are_refused
+    newer_members_are_adopted_in_an_election
     what_a_returning_follower_acknowledged_is_not_cut_off
 }

@@ -72,6 +72,18 @@ impl Broadcast {
         *acked = zxid.max(*acked);
     }
 
+    /// What is outstanding now needs these quorums: other members are in force.
+    pub(super) fn decide_by(&mut self, quorums: &Arc<Quorums>) {
+        for proposal in &mut self.outstanding {
+            proposal.quorums = quorums.clone();
+        }
+    }
+
+    /// Up to where the member has everything on disk, as far as is known.
+    pub(super) fn acked(&self, member: ServerId) -> Zxid {
+        self.acked.get(&member).copied().unwrap_or_default()
+    }
+
     /// The next proposal that a quorum has, if it is the oldest one outstanding: nothing overtakes.
     pub(super) fn take_committed(&mut self) -> Option<Zxid> {
         let acked = &self.acked;

@@ -75,12 +75,6 @@ impl RecentLog {
         }
     }
 
-    /// What the transaction says, when it is in the window.
-    pub fn payload(&self, zxid: Zxid) -> Option<&Bytes> {
-        let entry = self.entries.get(self.index_after(zxid).checked_sub(1)?)?;
-        (entry.zxid == zxid).then_some(&entry.payload)
-    }
-
     /// The entries after `zxid`, in order.
     pub fn after(&self, zxid: Zxid) -> impl Iterator<Item = &Entry> {
         self.entries.iter().skip(self.index_after(zxid))

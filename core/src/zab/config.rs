@@ -1,15 +1,23 @@
 //! What a member knows of its ensemble and of time limits. It never knows addresses by more than their text.
 
+use bytes::Bytes;
+
 use super::ServerId;
-use crate::wire::ensemble::{Ensemble, Role};
+use crate::wire::ensemble::Ensemble;
 
 /// One member's settings, in the words of `zoo.cfg`.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// This member's number, `myid`.
     pub server_id: ServerId,
-    /// All members, and how their votes count.
+    /// All members in force at the start, and how their votes count. Later ones come with
+    /// [`super::Output::Activated`].
     pub ensemble: Ensemble,
+    /// The members that the recovered state shows, when those are newer: the last change in the log, committed or not.
+    pub next_ensemble: Option<Ensemble>,
+    /// Reads the new members out of the payload that changes them; `None` for every other payload. Without it members never
+    /// change, as with `reconfigEnabled=false`. Their version is the zxid, whatever the text says.
+    pub read_members: Option<fn(&Bytes) -> Option<Ensemble>>,
     /// `tickTime`, in milliseconds.
     pub tick_ms: u64,
     /// `initLimit`: ticks within which each step of a leader's beginning must end.
@@ -32,6 +40,8 @@ impl Config {
         Config {
             server_id,
             ensemble,
+            next_ensemble: None,
+            read_members: None,
             tick_ms: 2000,
             init_limit: 10,
             sync_limit: 5,
@@ -50,10 +60,5 @@ impl Config {
     /// `syncLimit` in milliseconds.
     pub(super) fn sync_ms(&self) -> u64 {
         self.sync_limit.saturating_mul(self.tick_ms)
-    }
-
-    /// Whether this member votes. One that is not in the list follows without a vote.
-    pub(super) fn votes(&self) -> bool {
-        self.ensemble.members.get(&self.server_id).is_some_and(|member| member.role == Role::Participant)
     }
 }

@@ -8,9 +8,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::learner::members_of;
+use super::members::Members;
 use super::quorum::Quorums;
 use super::{Config, Output, ServerId};
 use crate::wire::Zxid;
+use crate::wire::ensemble::Ensemble;
 use crate::wire::quorum::{Notification, ServerState};
 
 /// Whom those vote for that vote for nobody: observers, and servers that are no members.
@@ -29,6 +32,9 @@ pub(super) struct Vote {
     pub(super) peer_epoch: i64,
 }
 
+/// The vote of those who do not stand.
+const NO_VOTE: Vote = Vote { leader: NOBODY, zxid: Zxid(NOBODY), round: 0, peer_epoch: NOBODY };
+
 /// What another server said last.
 #[derive(Debug, Clone)]
 struct Heard {
@@ -41,9 +47,14 @@ struct Heard {
 #[derive(Debug)]
 pub(super) struct Election {
     me: ServerId,
+    /// Whether its vote counts, by the members in force or the next ones.
     votes: bool,
+    /// Whether it may be voted for: by those in force.
+    stands: bool,
     quorums: Arc<Quorums>,
     config: Bytes,
+    /// What others said last of the members, when it was other.
+    other_config: Bytes,
     shortest_ms: u64,
     longest_ms: u64,
     round: i64,
@@ -66,18 +77,19 @@ pub(super) struct Election {
 
 impl Election {
     /// A server that has not looked for a leader yet.
-    pub(super) fn new(config: &Config, quorums: Arc<Quorums>) -> Self {
-        let nobody = Vote { leader: NOBODY, zxid: Zxid(NOBODY), round: 0, peer_epoch: NOBODY };
+    pub(super) fn new(config: &Config, members: &Members) -> Self {
         Election {
             me: config.server_id,
-            votes: config.votes(),
-            quorums,
-            config: config.ensemble.to_string().into(),
+            votes: members.quorums().is_voter(config.server_id),
+            stands: members.votes(),
+            quorums: members.quorums().clone(),
+            config: members.current().to_string().into(),
+            other_config: Bytes::new(),
             shortest_ms: config.finalize_ms,
             longest_ms: config.max_notification_ms,
             round: 0,
-            own: nobody,
-            vote: nobody,
+            own: NO_VOTE,
+            vote: NO_VOTE,
             received: BTreeMap::new(),
             settled: BTreeMap::new(),
             gone: BTreeSet::new(),
@@ -87,6 +99,28 @@ impl Election {
             quorum_since_ms: None,
             joined: None,
         }
+    }
+
+    /// Other members are in force, or proposed.
+    pub(super) fn set_members(&mut self, members: &Members) {
+        self.quorums = members.quorums().clone();
+        self.votes = self.quorums.is_voter(self.me);
+        self.stands = members.votes();
+        self.config = members.current().to_string().into();
+    }
+
+    /// The members that the text of a notification lists, when they are worth a look: it says the same most of the time.
+    pub(super) fn unknown_members(&mut self, text: &Bytes) -> Option<Ensemble> {
+        if *text == self.config || *text == self.other_config {
+            return None;
+        }
+        self.other_config = text.clone();
+        members_of(text)
+    }
+
+    /// The vote for a leader that was not elected but designated.
+    pub(super) fn designated(&self, leader: ServerId, zxid: Zxid, epoch: u32) -> Vote {
+        Vote { leader, zxid, round: self.round, peer_epoch: i64::from(epoch) }
     }
 
     /// Begins a round. `last` is the last transaction in the log, `epoch` the current epoch; nothing is decided before
@@ -100,9 +134,7 @@ impl Election {
         out: &mut VecDeque<Output>,
     ) {
         self.round = self.round.saturating_add(1);
-        if self.votes {
-            self.own = Vote { leader: self.me, zxid: last, round: self.round, peer_epoch: i64::from(epoch) };
-        }
+        self.own = if self.stands { self.designated(self.me, last, epoch) } else { NO_VOTE };
         self.not_before_ms = not_before_ms;
         self.pause_ms = self.shortest_ms;
         self.settled.clear();
@@ -123,10 +155,15 @@ impl Election {
         let known = self.quorums.is_voter(from);
         let looking = state == ServerState::Looking;
         let behind = looking && said.state == ServerState::Looking && said.round < self.round;
-        if !known || behind || (!looking && said.state == ServerState::Looking) {
+        // Only who looks has a use for an answer; two that answer each other's answers would never end.
+        if behind || (said.state == ServerState::Looking && (!known || !looking)) {
             self.tell(from, state, out);
         }
-        if !looking || !known || from == self.me || !self.quorums.is_voter(said.leader) || said.zxid == Zxid(-1) {
+        if !looking || !known || from == self.me || said.zxid == Zxid(-1) {
+            return;
+        }
+        if !self.quorums.is_voter(said.leader) {
+            self.heed_round(now_ms, said, out);
             return;
         }
         let vote = Vote { leader: said.leader, zxid: said.zxid, round: said.round, peer_epoch: said.peer_epoch };
@@ -204,6 +241,16 @@ impl Election {
         self.received.insert(from, heard);
     }
 
+    /// A voter to come that does not know yet that it is one stands for nobody, and votes for whom the others vote for. Its
+    /// vote is needed, and it has heard of a later round.
+    fn heed_round(&mut self, now_ms: u64, said: &Notification, out: &mut VecDeque<Output>) {
+        if said.state == ServerState::Looking && said.round > self.round {
+            self.round = said.round;
+            self.new_round(self.own);
+            self.broadcast(now_ms, out);
+        }
+    }
+
     /// Joins a leader that a quorum has, and that itself says that it leads.
     fn hear_settled(&mut self, from: ServerId, heard: Heard) {
         let Heard { vote, version, .. } = heard;
@@ -215,10 +262,13 @@ impl Election {
             && self.agreeing(&self.received, |other| other.vote == vote)
             && self.leads(&self.received, &vote);
         // Old servers do not know the epoch; between them and others the leader alone is compared.
-        let any_round = self.agreeing(&self.settled, |other| {
+        let follows = |other: &Heard| {
             other.vote.leader == vote.leader
                 && ((other.version == 0) != (version == 0) || other.vote.peer_epoch == vote.peer_epoch)
-        }) && self.leads(&self.settled, &vote);
+        };
+        // Members proposed in this log may never have come into force, so they are not waited for.
+        let any_round = self.quorums.are_met_now(|id| self.settled.get(&id).is_some_and(follows))
+            && self.leads(&self.settled, &vote);
         if same_round || any_round {
             self.joined = Some(vote);
         }
@@ -238,7 +288,7 @@ impl Election {
     /// Whether the vote has a quorum now, and since when.
     fn count(&mut self, now_ms: u64) {
         let vote = self.vote;
-        if self.agreeing(&self.received, |heard| heard.vote == vote) {
+        if vote.leader != NOBODY && self.agreeing(&self.received, |heard| heard.vote == vote) {
             self.quorum_since_ms.get_or_insert(now_ms);
         } else {
             self.quorum_since_ms = None;

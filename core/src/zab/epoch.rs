@@ -5,8 +5,11 @@
 
 use crate::wire::Zxid;
 
-/// The highest epoch that is accepted from others: one more still fits into a zxid that is not negative.
-pub(super) const HIGHEST_EPOCH: u32 = i32::MAX as u32 - 1;
+/// The highest epoch there is: its zxids are not negative.
+pub(super) const HIGHEST_EPOCH: u32 = i32::MAX as u32;
+/// How far an epoch that another member tells may be above the own one. Each failed election raises it by one, so this many lie
+/// decades apart. A damaged file or a hostile member could otherwise use up all epochs with one packet.
+const FARTHEST_LEAP: u32 = 1 << 24;
 
 /// Why a member cannot start from what it found on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -79,6 +82,11 @@ impl Epochs {
         self.current
     }
 
+    /// Whether `told`, another member's epoch, can be one, and leaves epochs above it.
+    pub(super) fn is_plausible(self, told: u32) -> bool {
+        told < HIGHEST_EPOCH && told <= self.accepted.saturating_add(FARTHEST_LEAP)
+    }
+
     pub(super) fn judge(self, proposed: u32) -> Verdict {
         match proposed.cmp(&self.accepted) {
             std::cmp::Ordering::Greater => Verdict::Promise,
@@ -113,6 +121,15 @@ mod tests {
         );
         epochs.take_over(3);
         assert_eq!((epochs.accepted(), epochs.current()), (3, 3));
+    }
+
+    #[test]
+    fn an_epoch_that_would_use_up_all_is_none() {
+        let epochs = Epochs { accepted: 7, current: 7 };
+        assert!(epochs.is_plausible(0) && epochs.is_plausible(7 + FARTHEST_LEAP));
+        assert!(!epochs.is_plausible(8 + FARTHEST_LEAP) && !epochs.is_plausible(u32::MAX));
+        let late = Epochs { accepted: HIGHEST_EPOCH - 1, current: 0 };
+        assert!(late.is_plausible(HIGHEST_EPOCH - 1) && !late.is_plausible(HIGHEST_EPOCH));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What happens to a member. It never knows where bytes come from.
 
 use super::{LinkId, ServerId, Ticket};
+use crate::wire::ensemble::Ensemble;
 use crate::wire::quorum::{ForwardedRequest, Notification, Packet, Touch};
 
 /// What happens to a member. Each comes with the time, milliseconds of a clock that never goes back.
@@ -68,6 +69,14 @@ pub enum Input {
     SnapshotReceived {
         /// The link.
         link: LinkId,
+    },
+    /// The members that the snapshot on this link shows in `/zookeeper/config`: to be said before
+    /// [`Input::SnapshotReceived`], when members can change.
+    SnapshotMembers {
+        /// The link.
+        link: LinkId,
+        /// The members.
+        members: Ensemble,
     },
     /// The link ended, for whatever reason.
     LinkClosed {

@@ -35,6 +35,7 @@ mod invariants;
 mod leader;
 mod learner;
 mod learner_sync;
+mod members;
 mod observer;
 mod output;
 mod peer;

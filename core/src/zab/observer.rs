@@ -9,7 +9,12 @@ use crate::wire::quorum::Packet;
 impl Learner {
     pub(in crate::zab) fn observe(&mut self, core: &mut Core, packet: Packet) -> Result<(), Quit> {
         match packet {
-            Packet::Inform { zxid, payload } | Packet::InformAndActivate { zxid, payload, .. } => {
+            Packet::Inform { zxid, payload } => {
+                self.take(core, zxid, payload)?;
+                self.commit(core, zxid)
+            }
+            Packet::InformAndActivate { zxid, designated, payload } => {
+                self.designated = Some(designated);
                 self.take(core, zxid, payload)?;
                 self.commit(core, zxid)
             }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{LinkId, ServerId, Ticket};
 use crate::wire::Zxid;
+use crate::wire::ensemble::Ensemble;
 use crate::wire::quorum::{ForwardedRequest, Notification, Packet, Touch};
 
 /// What a member does in its ensemble, once it may serve.
@@ -120,6 +121,17 @@ pub enum Output {
         /// What it says.
         payload: Bytes,
     },
+    /// These members may come into force: their addresses may be dialled from now on.
+    MembersProposed(
+        /// The members; their version is the zxid that proposes them.
+        Ensemble,
+    ),
+    /// These members are in force. Have them on disk before anything after this is carried out: a member that starts with
+    /// members from long ago could agree with others who did the same. Close the election links of those who left.
+    Activated(
+        /// The members.
+        Ensemble,
+    ),
     /// What this member may do has changed. From anything to looking: stop serving, and everything that waits for an answer
     /// of the old leader has an unknown end. To anything else: the state is up to date, serve.
     RoleChanged(

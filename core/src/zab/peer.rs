@@ -1,6 +1,6 @@
 //! One member: it looks for a leader, leads, or learns. This file switches between the three and hands inputs on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
@@ -10,7 +10,7 @@ use super::election::{Election, Vote};
 use super::epoch::{EpochError, Epochs, HIGHEST_EPOCH};
 use super::leader::Leader;
 use super::learner::Learner;
-use super::quorum::{Quorum, Quorums};
+use super::members::Members;
 use super::{Config, Input, LinkId, Output, ProposeError, Quit, Role, ServerId, invariants};
 use crate::wire::Zxid;
 use crate::wire::ensemble::Ensemble;
@@ -54,14 +54,16 @@ impl Peer {
     /// [`EpochError`] when its files cannot be of one moment.
     pub fn new(config: Config, recovered: Recovered, now_ms: u64) -> Result<Self, EpochError> {
         let Recovered { epochs, log } = recovered;
-        if epochs.accepted() > HIGHEST_EPOCH {
+        if epochs.accepted() >= HIGHEST_EPOCH {
             return Err(EpochError::UsedUp { accepted: epochs.accepted() });
         }
         if log.last().epoch() > epochs.accepted() {
             return Err(EpochError::LogAboveAccepted { last: log.last(), accepted: epochs.accepted() });
         }
-        let quorums = Quorums::one(Quorum::of(&config.ensemble));
-        let mut peer = Self::looking(Core::new(config, quorums, epochs, log));
+        let members = Members::new(config.server_id, config.ensemble.clone());
+        let mut core = Core::new(config, members, epochs, log);
+        core.recover_members();
+        let mut peer = Self::looking(core);
         peer.look(now_ms, now_ms);
         Ok(peer)
     }
@@ -70,7 +72,7 @@ impl Peer {
     /// last transaction in its log. It has no epochs to agree upon and never quits.
     pub fn standalone(server_id: ServerId, last: Zxid, now_ms: u64) -> Self {
         let config = Config::new(server_id, Ensemble::default());
-        let alone = Quorums::one(Quorum::majority(BTreeSet::from([server_id])));
+        let alone = Members::alone(server_id);
         // Nobody will ever have to be brought up to date.
         let log = RecentLog::new(last, Vec::new(), 0, 0);
         let mut peer = Self::looking(Core::new(config, alone, Epochs::default(), log));
@@ -79,7 +81,7 @@ impl Peer {
     }
 
     fn looking(core: Core) -> Self {
-        let election = Election::new(&core.config, core.quorums.clone());
+        let election = Election::new(&core.config, &core.members);
         Peer { core, election, state: State::Looking, early: BTreeMap::new() }
     }
 
@@ -88,6 +90,7 @@ impl Peer {
         if let Err(why) = self.take(now_ms, input) {
             self.quit(now_ms, why);
         }
+        self.heed_members(now_ms);
         self.conclude_election(now_ms);
         invariants::check(&self.core);
     }
@@ -117,7 +120,26 @@ impl Peer {
             self.quit(now_ms, Quit::CounterUsedUp);
             return Err(ProposeError::NotLeading);
         }
+        if let Some(members) = self.core.members_in(leader.next_zxid(), payload) {
+            leader.may_change_members(&self.core, &members)?;
+        }
         leader.propose(&mut self.core, now_ms, payload)
+    }
+
+    /// Whether a change to `members` may be proposed now: no other is under way, and a quorum of them follows.
+    ///
+    /// # Errors
+    /// [`ProposeError`], which [`Peer::propose`] would give as well.
+    pub fn may_change_members(&self, members: &Ensemble) -> Result<(), ProposeError> {
+        match &self.state {
+            State::Leading(leader) => leader.may_change_members(&self.core, members),
+            _ => Err(ProposeError::NotLeading),
+        }
+    }
+
+    /// The members in force.
+    pub fn members(&self) -> &Ensemble {
+        self.core.members.current()
     }
 
     /// The zxid of the next proposal; of use only while this member leads.
@@ -156,8 +178,8 @@ impl Peer {
         match &self.state {
             State::Looking => ServerState::Looking,
             State::Leading(_) => ServerState::Leading,
-            State::Learning(_) if self.core.config.votes() => ServerState::Following,
-            State::Learning(_) => ServerState::Observing,
+            State::Learning(_) if self.core.members.observes() => ServerState::Observing,
+            State::Learning(_) => ServerState::Following,
         }
     }
 
@@ -176,6 +198,7 @@ impl Peer {
                 Ok(())
             }
             Input::Notification { from, notification } => {
+                self.adopt_members(now_ms, &notification.config);
                 self.election.notification(now_ms, state, from, &notification, &mut self.core.outputs);
                 Ok(())
             }
@@ -200,7 +223,7 @@ impl Peer {
                         leader.link_closed(link);
                         Ok(())
                     }
-                    State::Learning(learner) => learner.link_closed(link),
+                    State::Learning(learner) => learner.link_closed(now_ms, link),
                 }
             }
             Input::Connected { link, leader } => {
@@ -225,6 +248,9 @@ impl Peer {
             (State::Leading(leader), Input::Heard { link }) => leader.heard(&self.core, now_ms, link),
             (State::Learning(learner), Input::SnapshotReceived { link }) => {
                 learner.snapshot_received(&mut self.core, link)?;
+            }
+            (State::Learning(learner), Input::SnapshotMembers { link, members }) => {
+                learner.snapshot_members(link, members);
             }
             (State::Learning(learner), Input::Forward(request)) => learner.forward(&mut self.core, request),
             (State::Learning(learner), Input::Revalidate { session, timeout_ms }) => {
@@ -295,20 +321,20 @@ impl Peer {
         while matches!(self.state, State::Looking) {
             let Some(vote) = self.election.decision(now_ms) else { return };
             self.election.settle(vote);
-            if let Err(why) = self.enter(now_ms, vote) {
+            if let Err(why) = self.enter(now_ms, vote, Learner::new) {
                 self.quit(now_ms, why);
             }
         }
     }
 
-    fn enter(&mut self, now_ms: u64, vote: Vote) -> Result<(), Quit> {
+    fn enter(&mut self, now_ms: u64, vote: Vote, learner: fn(&mut Core, u64, ServerId) -> Learner) -> Result<(), Quit> {
         let early = std::mem::take(&mut self.early);
         tracing::info!(leader = vote.leader, round = vote.round, zxid = %vote.zxid, "an election has ended");
         if vote.leader != self.core.config.server_id {
             for link in early.into_keys() {
                 self.core.emit(Output::Disconnect { link });
             }
-            self.state = State::Learning(Box::new(Learner::new(&mut self.core, now_ms, vote.leader)));
+            self.state = State::Learning(Box::new(learner(&mut self.core, now_ms, vote.leader)));
             return Ok(());
         }
         self.state = State::Leading(Box::new(Leader::new(&mut self.core, now_ms)));
@@ -321,9 +347,55 @@ impl Peer {
         Ok(())
     }
 
+    /// Others are in force, or may be: they are looked for, and followed, and served.
+    fn heed_members(&mut self, now_ms: u64) {
+        if !std::mem::take(&mut self.core.members_changed) {
+            return;
+        }
+        self.election.set_members(&self.core.members);
+        let may_lead = self.core.members.quorums().may_lead(self.core.config.server_id);
+        let leader = match &self.state {
+            State::Looking => None,
+            // Its own beginning has brought the new members in: they elect one of them.
+            State::Leading(leader) if leader.handover().is_none() && !may_lead => {
+                return self.quit(now_ms, Quit::MembersChanged);
+            }
+            State::Leading(leader) => leader.handover(),
+            State::Learning(learner) => learner.handover(&self.core),
+        };
+        let Some(leader) = leader else { return };
+        // Who leads now is settled, as it is for all others: nobody has to be elected.
+        self.leave(Quit::MembersChanged);
+        let vote = self.election.designated(leader, self.core.log.last(), self.core.epochs.current());
+        self.election.settle(vote);
+        if let Err(why) = self.enter(now_ms, vote, Learner::of_designated) {
+            self.quit(now_ms, why);
+        }
+    }
+
+    /// A server that looks for a leader takes newer members from whoever has them in force.
+    fn adopt_members(&mut self, now_ms: u64, text: &Bytes) {
+        if !matches!(self.state, State::Looking) || self.core.config.read_members.is_none() {
+            return;
+        }
+        if let Some(members) = self.election.unknown_members(text)
+            && self.core.adopt_members(&members)
+        {
+            self.look(now_ms, now_ms);
+        }
+    }
+
     fn quit(&mut self, now_ms: u64, why: Quit) {
+        if let Some(served) = self.leave(why) {
+            let pause = if served { 0 } else { RETRY_MS };
+            self.look(now_ms, now_ms + pause);
+        }
+    }
+
+    /// Gives up the role, if there is one. Returns whether it was served.
+    fn leave(&mut self, why: Quit) -> Option<bool> {
         let (served, links): (bool, Vec<LinkId>) = match &self.state {
-            State::Looking => return,
+            State::Looking => return None,
             State::Leading(leader) => (leader.is_reigning(), leader.links().collect()),
             State::Learning(learner) => (learner.is_serving(), learner.link().into_iter().collect()),
         };
@@ -339,12 +411,12 @@ impl Peer {
             self.core.emit(Output::RoleChanged(Role::Looking));
         }
         self.state = State::Looking;
-        let pause = if served { 0 } else { RETRY_MS };
-        self.look(now_ms, now_ms + pause);
+        Some(served)
     }
 
     fn look(&mut self, now_ms: u64, not_before_ms: u64) {
         let (last, epoch) = (self.core.log.last(), self.core.epochs.current());
+        self.election.set_members(&self.core.members);
         self.election.begin(now_ms, not_before_ms, last, epoch, &mut self.core.outputs);
     }
 

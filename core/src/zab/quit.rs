@@ -21,6 +21,9 @@ pub(super) enum Quit {
     /// Fewer than a quorum follow.
     #[error("fewer than a quorum follow")]
     LostQuorum,
+    /// Other members are in force, and with them another leader or another role.
+    #[error("other members are in force")]
+    MembersChanged,
     /// The epoch's counter is used up.
     #[error("the counter of the epoch is used up")]
     CounterUsedUp,
@@ -89,6 +92,12 @@ pub enum ProposeError {
     /// This member does not lead.
     #[error("this member does not lead")]
     NotLeading,
+    /// A change of members is under way: try again when it is done.
+    #[error("another change of members is under way")]
+    MembersAreChanging,
+    /// Fewer than a quorum of the new members follow: start them first.
+    #[error("fewer than a quorum of the new members follow this leader")]
+    NewMembersNotReady,
 }
 
 impl ProposeError {

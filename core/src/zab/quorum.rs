@@ -88,6 +88,11 @@ impl Quorums {
         self.each().all(|quorum| quorum.is_met(&has))
     }
 
+    /// Whether those for whom `has` is true are a quorum of the configuration in force, whatever the next one is.
+    pub fn are_met_now(&self, has: impl Fn(ServerId) -> bool) -> bool {
+        self.current.is_met(has)
+    }
+
     /// Whether the member votes in any configuration.
     pub fn is_voter(&self, id: ServerId) -> bool {
         self.each().any(|quorum| quorum.voters.contains(&id))

@@ -66,14 +66,16 @@ fn happen(peer: &mut Peer, line: &str, last_ticket: u64, out: &mut String) {
     }
 }
 
+/// With `changing` first, members can change.
 /// `2 voters 1 2 3 observers 4 epochs 1 1 log 1:0 1:1 1:2`: accepted and current epoch; where the window begins, and what it has.
 fn member_of(line: &str) -> Peer {
     let mut words = Words::new(line);
     let id = words.number() as i64;
     let mut ensemble = String::new();
-    let (mut epochs, mut log, mut section) = (Vec::new(), Vec::new(), "");
+    let (mut epochs, mut log, mut section, mut changing) = (Vec::new(), Vec::new(), "", false);
     while let Some(word) = words.more() {
         match (section, word) {
+            (_, "changing") => changing = true,
             (_, "voters" | "observers" | "epochs" | "log") => section = word,
             ("voters", voter) => writeln!(ensemble, "server.{voter}=host{voter}:1:2").unwrap(),
             ("observers", observer) => writeln!(ensemble, "server.{observer}=host{observer}:1:2:observer").unwrap(),
@@ -86,6 +88,7 @@ fn member_of(line: &str) -> Peer {
         init_limit: 10,
         sync_limit: 5,
         window_entries: WINDOW,
+        read_members: changing.then_some(words::members),
         ..Config::new(id, ensemble.parse::<Ensemble>().unwrap())
     };
     let entry = |zxid: &Zxid| Entry { zxid: *zxid, payload: Bytes::from_static(b"old") };

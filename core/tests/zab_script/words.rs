@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use menagerie_core::wire::Zxid;
+use menagerie_core::wire::ensemble::{Ensemble, Member, Role as MemberRole};
 use menagerie_core::wire::quorum::{
     ForwardedRequest, LearnerInfo, Notification, PROTOCOL_VERSION, Packet, ServerState, Touch,
 };
@@ -54,6 +55,25 @@ fn show(zxid: Zxid) -> String {
     if zxid.0 < 0 { zxid.0.to_string() } else { format!("{}:{}", zxid.epoch(), zxid.counter()) }
 }
 
+/// The payload `members:1,2,4o`: 4 observes.
+pub(crate) fn members(payload: &Bytes) -> Option<Ensemble> {
+    let text = std::str::from_utf8(payload).ok()?.strip_prefix("members:")?;
+    let line = |id: &str| match id.strip_suffix('o') {
+        Some(id) => format!("server.{id}=host{id}:1:2:observer"),
+        None => format!("server.{id}=host{id}:1:2"),
+    };
+    text.split(',').map(line).collect::<Vec<_>>().join("\n").parse().ok()
+}
+
+fn show_members(ensemble: &Ensemble) -> String {
+    let show_one = |(id, member): (&i64, &Member)| match member.role {
+        MemberRole::Participant => id.to_string(),
+        MemberRole::Observer => format!("{id}o"),
+    };
+    let ids: Vec<String> = ensemble.members.iter().map(show_one).collect();
+    format!("{} since {}", ids.join(","), show(Zxid(ensemble.version)))
+}
+
 pub(crate) fn input(word: &str, words: &mut Words<'_>) -> Input {
     match word {
         "tick" => Input::Tick,
@@ -67,6 +87,10 @@ pub(crate) fn input(word: &str, words: &mut Words<'_>) -> Input {
         "connected" => Input::Connected { link: words.number(), leader: words.id() },
         "refused" => Input::ConnectFailed { leader: words.id() },
         "closed" => Input::LinkClosed { link: words.number() },
+        "shows" => {
+            let (link, members) = (words.number(), config(words.next()));
+            Input::SnapshotMembers { link, members: text_of(&members) }
+        }
         "snapshot" => Input::SnapshotReceived { link: words.number() },
         "touched" => Input::Touched(vec![Touch { session: words.id(), timeout_ms: words.id() as i32 }]),
         "forward" => Input::Forward(request(words)),
@@ -96,7 +120,25 @@ fn notification(words: &mut Words<'_>) -> Notification {
     let round = words.id();
     words.next();
     let peer_epoch = words.id();
-    Notification { state, leader, zxid, round, peer_epoch, version: Notification::VERSION, config: Bytes::new() }
+    let config = words.more().map(config).unwrap_or_default();
+    Notification { state, leader, zxid, round, peer_epoch, version: Notification::VERSION, config }
+}
+
+/// `1:5=1,2,4o`: the version and the members.
+fn config(word: &str) -> Bytes {
+    let (version, ids) = word.split_once('=').unwrap();
+    let ensemble = members(&Bytes::from(format!("members:{ids}"))).unwrap();
+    Ensemble { version: zxid(version).0, ..ensemble }.to_string().into()
+}
+
+fn text_of(config: &Bytes) -> Ensemble {
+    std::str::from_utf8(config).unwrap().parse().unwrap()
+}
+
+/// Members without a version are those the script began with.
+fn show_config(config: Option<&Bytes>) -> String {
+    let newer = config.map(text_of).filter(|members| members.version != 0);
+    newer.map(|members| format!(" with {}", show_members(&members))).unwrap_or_default()
 }
 
 fn request(words: &mut Words<'_>) -> ForwardedRequest {
@@ -109,15 +151,23 @@ fn request(words: &mut Words<'_>) -> ForwardedRequest {
     }
 }
 
+/// `3 1 1:5`: the id, the accepted epoch, and since when the members are that it has in force.
+fn learner_info(words: &mut Words<'_>) -> (LearnerInfo, Zxid) {
+    let (server_id, zxid) = (words.id(), words.epoch());
+    let config_version = words.more().map_or(0, |version| self::zxid(version).0);
+    (LearnerInfo { server_id, protocol_version: PROTOCOL_VERSION, config_version }, zxid)
+}
+
 fn packet(words: &mut Words<'_>) -> Packet {
-    let info = |words: &mut Words<'_>| LearnerInfo {
-        server_id: words.id(),
-        protocol_version: PROTOCOL_VERSION,
-        config_version: 0,
-    };
     match words.next() {
-        "FOLLOWERINFO" => Packet::FollowerInfo { info: info(words), zxid: words.epoch() },
-        "OBSERVERINFO" => Packet::ObserverInfo { info: info(words), zxid: words.epoch() },
+        "FOLLOWERINFO" => {
+            let (info, zxid) = learner_info(words);
+            Packet::FollowerInfo { zxid, info }
+        }
+        "OBSERVERINFO" => {
+            let (info, zxid) = learner_info(words);
+            Packet::ObserverInfo { zxid, info }
+        }
         "LEADERINFO" => Packet::LeaderInfo { zxid: words.epoch(), protocol_version: PROTOCOL_VERSION },
         "ACKEPOCH" => {
             Packet::AckEpoch { zxid: words.zxid(), current_epoch: words.more().map(|word| word.parse().unwrap()) }
@@ -125,10 +175,15 @@ fn packet(words: &mut Words<'_>) -> Packet {
         "DIFF" => Packet::Diff { zxid: words.zxid() },
         "TRUNC" => Packet::Trunc { zxid: words.zxid() },
         "SNAP" => Packet::Snap { zxid: words.zxid() },
-        "NEWLEADER" => Packet::NewLeader { zxid: words.epoch(), config: None },
+        "NEWLEADER" => Packet::NewLeader { zxid: words.epoch(), config: words.more().map(config) },
         "UPTODATE" => Packet::UpToDate,
         "PROPOSAL" => Packet::Proposal { zxid: words.zxid(), payload: words.payload() },
         "INFORM" => Packet::Inform { zxid: words.zxid(), payload: words.payload() },
+        "COMMITANDACTIVATE" => Packet::CommitAndActivate { zxid: words.zxid(), designated: words.id() },
+        "INFORMANDACTIVATE" => {
+            let (zxid, designated) = (words.zxid(), words.id());
+            Packet::InformAndActivate { zxid, designated, payload: words.payload() }
+        }
         "COMMIT" => Packet::Commit { zxid: words.zxid() },
         "ACK" => Packet::Ack { zxid: words.zxid() },
         "PING" => Packet::Ping {
@@ -155,7 +210,11 @@ fn show_packet(packet: &Packet) -> String {
         Packet::Revalidated { session, valid } => format!("REVALIDATED {session} {valid}"),
         Packet::Sync => "SYNC".to_owned(),
         Packet::Inform { zxid, payload } => format!("INFORM {} {}", show(*zxid), text(payload)),
-        Packet::NewLeader { zxid, .. } => format!("NEWLEADER {}", zxid.epoch()),
+        Packet::CommitAndActivate { zxid, designated } => format!("COMMITANDACTIVATE {} {designated}", show(*zxid)),
+        Packet::InformAndActivate { zxid, designated, payload } => {
+            format!("INFORMANDACTIVATE {} {designated} {}", show(*zxid), text(payload))
+        }
+        Packet::NewLeader { zxid, config } => format!("NEWLEADER {}{}", zxid.epoch(), show_config(config.as_ref())),
         Packet::FollowerInfo { zxid, info } => format!("FOLLOWERINFO {} {}", info.server_id, zxid.epoch()),
         Packet::ObserverInfo { zxid, info } => format!("OBSERVERINFO {} {}", info.server_id, zxid.epoch()),
         Packet::UpToDate => "UPTODATE".to_owned(),
@@ -163,7 +222,7 @@ fn show_packet(packet: &Packet) -> String {
         Packet::Trunc { zxid } => format!("TRUNC {}", show(*zxid)),
         Packet::LeaderInfo { zxid, .. } => format!("LEADERINFO {}", zxid.epoch()),
         Packet::AckEpoch { zxid, current_epoch } => format!("ACKEPOCH {} {current_epoch:?}", show(*zxid)),
-        other => format!("{other:?}"),
+        other @ Packet::Snap { .. } => format!("{other:?}"),
     }
 }
 
@@ -188,6 +247,8 @@ pub(crate) fn output(output: &Output) -> String {
         Output::SendSnapshot { link, zxid } => format!("send {link}: SNAP {} and the state", show(*zxid)),
         Output::Disconnect { link } => format!("disconnect {link}"),
         Output::Committed { zxid, payload } => format!("committed {} {}", show(*zxid), text(payload)),
+        Output::MembersProposed(members) => format!("members proposed: {}", show_members(members)),
+        Output::Activated(members) => format!("members in force: {}", show_members(members)),
         Output::RoleChanged(role) => match role {
             Role::Looking => "looking".to_owned(),
             Role::Leading { epoch } => format!("leading in epoch {epoch}"),

@@ -40,7 +40,7 @@ fn arguments() -> TestResult<Arguments> {
 fn main() -> TestResult<ExitCode> {
     let Arguments { seed, seeds, limit, planted, trace } = arguments()?;
     let begun = Instant::now();
-    let (mut runs, mut events, mut committed, mut reigns) = (0_u64, 0, 0, 0);
+    let (mut runs, mut events, mut committed, mut reigns, mut changes) = (0_u64, 0, 0, 0, 0);
     while runs < seeds && limit.is_none_or(|limit| begun.elapsed() < limit) {
         let options = Options { sabotage: planted, ..Options::for_seed(seed + runs) };
         match sim::run(&options) {
@@ -48,6 +48,7 @@ fn main() -> TestResult<ExitCode> {
                 events += report.events;
                 committed += report.committed;
                 reigns += report.reigns;
+                changes += report.changes;
             }
             Err(violation) => {
                 if trace {
@@ -65,7 +66,8 @@ fn main() -> TestResult<ExitCode> {
     }
     let seconds = begun.elapsed().as_secs_f64();
     println!(
-        "{runs} runs in {seconds:.1} s ({:.1} a second): {events} events, {committed} transactions, {reigns} reigns",
+        "{runs} runs in {seconds:.1} s ({:.1} a second): {events} events, {committed} transactions, {reigns} reigns, \
+         {changes} changes of members",
         runs as f64 / seconds
     );
     Ok(ExitCode::SUCCESS)

@@ -226,7 +226,12 @@ impl Shell {
                 Output::RevalidateSession { link, session, .. } => {
                     self.input(Input::SessionRevalidated { link, session, valid: true });
                 }
-                Output::SessionsTouched(_) | Output::SessionRevalidated { .. } | Output::Synced => {}
+                // These members never change.
+                Output::MembersProposed(_)
+                | Output::Activated(_)
+                | Output::SessionsTouched(_)
+                | Output::SessionRevalidated { .. }
+                | Output::Synced => {}
             }
         }
     }

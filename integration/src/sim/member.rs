@@ -8,6 +8,7 @@ use menagerie_core::wire::ensemble::Ensemble;
 use menagerie_core::zab::{Config, LinkId, Peer, Role, Ticket, Write};
 
 use super::disk::{Disk, Txn};
+use super::members;
 use super::options::Sabotage;
 
 /// How many transactions a member keeps in memory for others: few, so that snapshots are needed often.
@@ -48,6 +49,7 @@ impl Member {
             finalize_ms: 20,
             max_notification_ms: 1000,
             window_entries: WINDOW,
+            read_members: Some(members::read),
             ..Config::new(id, ensemble)
         };
         Member {
@@ -73,6 +75,7 @@ impl Member {
         (self.state, self.verified, self.role) = (state, 0, Role::Looking);
         (self.syncing, self.wakes_at_ms) = (false, None);
         self.arrived.clear();
+        self.config.next_ensemble = members::shown_by(&self.state);
         self.peer = Some(Peer::new(self.config.clone(), recovered, now_ms).map_err(|error| error.to_string())?);
         Ok(())
     }
@@ -144,6 +147,11 @@ impl Member {
     /// All of them were compared.
     pub fn set_verified(&mut self) {
         self.verified = self.state.len();
+    }
+
+    /// Writes the members in force to its configuration, at once.
+    pub fn set_members(&mut self, members: Ensemble) {
+        self.config.ensemble = members;
     }
 
     /// Its disk.

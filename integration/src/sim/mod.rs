@@ -9,6 +9,7 @@
 //! | [`options`] | how many members, which faults, which planted bug |
 //! | [`world`] | the queue of events and the loop |
 //! | [`member`] | the caller of one `Peer`: what a server's shell owes it, done right or, for a planted bug, wrong |
+//! | [`members`] | changes of members |
 //! | [`disk`] | writes that are durable later, and forgotten in a crash before |
 //! | [`network`] | links and partitions |
 //! | [`nemesis`] | when which fault happens |
@@ -16,6 +17,7 @@
 
 pub mod disk;
 pub mod member;
+pub mod members;
 pub mod nemesis;
 pub mod network;
 pub mod options;

@@ -61,6 +61,10 @@ pub struct Options {
     pub voters: i64,
     /// Members that do not.
     pub observers: i64,
+    /// Servers that are no members at first.
+    pub spares: i64,
+    /// Of a hundred proposals of clients, how many change the members.
+    pub changes: u8,
     /// How long faults happen, in milliseconds of virtual time.
     pub faults_ms: u64,
     /// How long the ensemble may take to heal, in milliseconds of virtual time.
@@ -77,6 +81,18 @@ impl Options {
         let mut rng = fastrand::Rng::with_seed(seed);
         let voters = [3, 3, 3, 5, 5, 7][rng.usize(..6)];
         let observers = [0, 0, 1, 2][rng.usize(..4)];
-        Options { seed, voters, observers, faults_ms: 10_000, calm_ms: 8_000, sabotage: None, trace: false }
+        let spares = [0, 1, 2][rng.usize(..3)];
+        let changes = [0, 3, 10][rng.usize(..3)];
+        Options {
+            seed,
+            voters,
+            observers,
+            spares,
+            changes,
+            faults_ms: 10_000,
+            calm_ms: 8_000,
+            sabotage: None,
+            trace: false,
+        }
     }
 }

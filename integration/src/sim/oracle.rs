@@ -8,6 +8,7 @@ use menagerie_core::zab::Quorum;
 
 use super::disk::Txn;
 use super::member::Member;
+use super::members;
 use super::network::MemberIndex;
 
 /// A broken promise.
@@ -32,7 +33,10 @@ impl std::error::Error for Violation {}
 /// Everything that was ever promised.
 #[derive(Debug)]
 pub struct Oracle {
+    /// Of those whom the last committed change has brought in.
     quorum: Quorum,
+    /// How many changes of members are committed.
+    changes: usize,
     /// The one order of committed transactions.
     chosen: Vec<Txn>,
     proposed: BTreeMap<Zxid, bytes::Bytes>,
@@ -44,12 +48,17 @@ impl Oracle {
     /// For an ensemble with these quorums.
     pub fn new(quorum: Quorum) -> Self {
         let (chosen, proposed, reigns, promises) = Default::default();
-        Oracle { quorum, chosen, proposed, reigns, promises }
+        Oracle { quorum, changes: 0, chosen, proposed, reigns, promises }
     }
 
     /// How many transactions are committed.
     pub fn chosen(&self) -> usize {
         self.chosen.len()
+    }
+
+    /// How many changes of members are committed.
+    pub fn changes(&self) -> usize {
+        self.changes
     }
 
     /// How many reigns began.
@@ -123,9 +132,15 @@ impl Oracle {
             return broken(at_ms, "total order", format!("member {at} commits {zxid} late"));
         }
         let safe = |id: i64| members.iter().any(|member| member.id() == id && member.disk().has(&txn));
-        if !self.quorum.is_met(safe) {
+        // A change of members needs quorums of both; what comes after it, of the new ones.
+        let next = members::brought_in_by(*zxid, payload).map(|members| Quorum::of(&members));
+        if !self.quorum.is_met(safe) || next.as_ref().is_some_and(|next| !next.is_met(safe)) {
             let what = format!("member {at} commits {zxid}, which is not on a quorum's disks");
             return broken(at_ms, "durability", what);
+        }
+        if let Some(next) = next {
+            self.quorum = next;
+            self.changes += 1;
         }
         self.chosen.push(txn);
         Ok(())

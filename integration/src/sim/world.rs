@@ -9,6 +9,7 @@ use menagerie_core::zab::{Input, LinkId, Output, Peer, Quorum, Role, Ticket, Wri
 
 use super::disk::Txn;
 use super::member::Member;
+use super::members;
 use super::nemesis::{self, Fault};
 use super::network::{MemberIndex, Network};
 use super::options::{Options, Sabotage};
@@ -26,6 +27,8 @@ pub struct Report {
     pub committed: usize,
     /// How many reigns began.
     pub reigns: usize,
+    /// How many changes of members were committed.
+    pub changes: usize,
 }
 
 /// Something that comes over a link.
@@ -62,6 +65,8 @@ pub struct World {
     oracle: Oracle,
     loss: u8,
     payloads: u64,
+    /// All servers there are, members or not.
+    everybody: Ensemble,
     events: u64,
     trace: VecDeque<String>,
 }
@@ -69,11 +74,13 @@ pub struct World {
 impl World {
     /// All members down, at time 0.
     pub fn new(options: Options) -> Self {
-        let total = options.voters + options.observers;
+        let total = options.voters + options.observers + options.spares;
         let role = |id: i64| if id > options.voters { "observer" } else { "participant" };
         let servers: Vec<String> =
             (1..=total).map(|id| format!("server.{id}=host{id}:2888:3888:{}", role(id))).collect();
-        let ensemble: Ensemble = servers.join("\n").parse().unwrap_or_default();
+        let everybody: Ensemble = servers.join("\n").parse().unwrap_or_default();
+        let mut ensemble = everybody.clone();
+        ensemble.members.retain(|id, _| *id <= options.voters + options.observers);
         let members = (1..=total).map(|id| Member::new(id, ensemble.clone(), options.sabotage)).collect();
         World {
             rng: fastrand::Rng::with_seed(options.seed),
@@ -85,6 +92,7 @@ impl World {
             oracle: Oracle::new(Quorum::of(&ensemble)),
             loss: 0,
             payloads: 0,
+            everybody,
             events: 0,
             trace: VecDeque::new(),
             options,
@@ -109,7 +117,12 @@ impl World {
         }
         self.run_until(self.options.faults_ms + self.options.calm_ms)?;
         self.check_healed()?;
-        Ok(Report { events: self.events, committed: self.oracle.chosen(), reigns: self.oracle.reigns() })
+        Ok(Report {
+            events: self.events,
+            committed: self.oracle.chosen(),
+            reigns: self.oracle.reigns(),
+            changes: self.oracle.changes(),
+        })
     }
 
     /// The last events.
@@ -259,7 +272,9 @@ impl World {
                     Role::Following { .. } | Role::Observing { .. } => self.verify(at)?,
                 }
             }
-            Output::ForwardedRequest { .. }
+            Output::Activated(members) => self.members[at].set_members(members),
+            Output::MembersProposed(_)
+            | Output::ForwardedRequest { .. }
             | Output::SessionsTouched(_)
             | Output::RevalidateSession { .. }
             | Output::SessionRevalidated { .. }
@@ -326,8 +341,12 @@ impl World {
         match cargo {
             Cargo::Packet(packet) => self.input(to, Input::Packet { link, packet }),
             Cargo::Snapshot(packet, state) => {
+                let shown = members::shown_by(&state);
                 self.members[to].snapshot_arrived(link, state);
                 self.input(to, Input::Packet { link, packet })?;
+                if let Some(members) = shown {
+                    self.input(to, Input::SnapshotMembers { link, members })?;
+                }
                 self.input(to, Input::SnapshotReceived { link })
             }
             Cargo::Closed => {
@@ -381,12 +400,23 @@ impl World {
 
     fn propose_through(&mut self, at: MemberIndex) -> Result<(), Violation> {
         self.payloads += 1;
-        let payload = Bytes::copy_from_slice(&self.payloads.to_be_bytes());
+        let payload = self.draw_payload(at);
         let now_ms = self.now_ms;
         if let Some(Ok(zxid)) = self.members[at].peer().map(|peer| peer.propose(now_ms, &payload)) {
             self.oracle.proposed(now_ms, zxid, payload)?;
         }
         self.carry_out(at)
+    }
+
+    fn draw_payload(&mut self, at: MemberIndex) -> Bytes {
+        let plain = Bytes::copy_from_slice(&self.payloads.to_be_bytes());
+        let calm = self.now_ms >= self.options.faults_ms;
+        if calm || self.rng.u8(..100) >= self.options.changes {
+            return plain;
+        }
+        let now = self.members[at].peer().map(|peer| peer.members().clone()).unwrap_or_default();
+        let drawn = members::draw(&mut self.rng, &now, &self.everybody);
+        drawn.map_or(plain, |members| members::payload(&members))
     }
 
     fn fault(&mut self, fault: Fault) -> Result<(), Violation> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::wire::ensemble::Ensemble;
-use crate::zab::quorum::Quorum;
+use crate::zab::members::Members;
 
 const VOTERS: &str = "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\nserver.4=d:1:2:observer\n";
 
@@ -18,8 +18,8 @@ fn looking(me: ServerId) -> Looking {
 
 fn looking_in(me: ServerId, members: &str) -> Looking {
     let config = Config::new(me, members.parse::<Ensemble>().unwrap_or_default());
-    let quorums = Arc::new(Quorums::one(Quorum::of(&config.ensemble)));
-    let mut looking = Looking { election: Election::new(&config, quorums), out: VecDeque::new() };
+    let members = Members::new(me, config.ensemble.clone());
+    let mut looking = Looking { election: Election::new(&config, &members), out: VecDeque::new() };
     looking.election.begin(0, 0, Zxid::new(3, 5), 3, &mut looking.out);
     looking
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use super::{Leader, Phase, Refusal, Stage};
 use crate::wire::Zxid;
 use crate::wire::quorum::Packet;
+use crate::zab::committed_log::Entry;
 use crate::zab::core::Core;
 use crate::zab::{LinkId, Output, ProposeError, ServerId};
 
@@ -41,7 +42,7 @@ impl Leader {
         }
         let zxid = self.next_zxid();
         let ticket = core.append(zxid, payload.clone());
-        self.broadcast.propose(zxid, ticket, core.quorums.clone());
+        self.broadcast.propose(zxid, ticket, core.members.quorums().clone());
         for (link, remote) in &mut self.remotes {
             if remote.is_in_broadcast() && !remote.observer {
                 remote.sent = zxid;
@@ -100,28 +101,30 @@ impl Leader {
         }
         self.broadcast.ack(id, zxid);
         let mut any = false;
-        while let Some(zxid) = self.broadcast.take_committed() {
+        while self.handover.is_none()
+            && let Some(zxid) = self.broadcast.take_committed()
+        {
             any = true;
             self.committed(core, zxid);
+            // At once: what a client wrote after its sync must not be committed, and so answered, before the sync is.
+            self.answer_syncs(core);
         }
         if any {
-            self.answer_syncs(core);
             self.resume_waiting(core, now_ms);
         }
     }
 
-    fn committed(&self, core: &mut Core, zxid: Zxid) {
-        let payload = core.log.payload(zxid).cloned().unwrap_or_default();
-        core.commit(zxid);
-        for (link, remote) in &self.remotes {
-            if remote.is_in_broadcast() {
-                let packet = if remote.observer {
-                    Packet::Inform { zxid, payload: payload.clone() }
-                } else {
-                    Packet::Commit { zxid }
-                };
-                core.send(*link, packet);
+    fn committed(&mut self, core: &mut Core, zxid: Zxid) {
+        let designated = core.members.are_changing_at(zxid).then(|| self.designate(core, zxid));
+        // Nothing of this reign is delivered before it is committed, so this is the one proposal.
+        for Entry { zxid, payload } in core.commit(zxid) {
+            for (link, remote) in self.remotes.iter().filter(|(_, remote)| remote.is_in_broadcast()) {
+                core.send(*link, commitment(remote.observer, zxid, &payload, designated));
             }
+        }
+        if let Some(designated) = designated {
+            self.broadcast.decide_by(core.members.quorums());
+            self.handover = (designated != core.config.server_id).then_some(designated);
         }
     }
 
@@ -148,5 +151,58 @@ impl Leader {
         if self.remotes.get(&link).is_some_and(|remote| remote.stage == Stage::Active) {
             core.send(link, Packet::Revalidated { session, valid });
         }
+    }
+}
+
+/// What a learner is told of a committed transaction.
+fn commitment(observer: bool, zxid: Zxid, payload: &Bytes, designated: Option<ServerId>) -> Packet {
+    match (observer, designated) {
+        (false, None) => Packet::Commit { zxid },
+        (false, Some(designated)) => Packet::CommitAndActivate { zxid, designated },
+        (true, None) => Packet::Inform { zxid, payload: payload.clone() },
+        (true, Some(designated)) => Packet::InformAndActivate { zxid, designated, payload: payload.clone() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::zab::Config;
+    use crate::zab::committed_log::RecentLog;
+    use crate::zab::epoch::Epochs;
+    use crate::zab::members::Members;
+
+    const LINK: LinkId = 5;
+
+    /// A reign of two members, of which the other one serves.
+    fn reign() -> (Core, Leader) {
+        let config = Config::new(1, "server.1=a:1:2\nserver.2=b:1:2".parse().unwrap());
+        let members = Members::new(1, config.ensemble.clone());
+        let log = RecentLog::new(Zxid::new(1, 0), Vec::new(), 9, 99);
+        let core = Core::new(config, members, Epochs::new(1, 1).unwrap(), log);
+        let mut leader = Leader::in_phase(&core, 0, Phase::Reigning);
+        leader.epoch = 1;
+        leader.joined.extend([1, 2]);
+        leader.accepted(&core, 0, LINK);
+        let remote = leader.remotes.get_mut(&LINK).unwrap();
+        (remote.id, remote.observer, remote.stage) = (2, false, Stage::Active);
+        (core, leader)
+    }
+
+    #[test]
+    fn a_sync_between_two_writes_is_answered_between_their_commits() {
+        let (mut core, mut leader) = reign();
+        let first = leader.propose(&mut core, 0, &Bytes::from_static(b"first")).unwrap();
+        leader.answer_sync(&mut core, LINK);
+        let second = leader.propose(&mut core, 0, &Bytes::from_static(b"second")).unwrap();
+        core.outputs.clear();
+        leader.count(&mut core, 1, second, 0);
+        leader.count(&mut core, 2, second, 0);
+        let sent: Vec<Packet> = std::mem::take(&mut core.outputs)
+            .into_iter()
+            .filter_map(|output| if let Output::Send { packet, .. } = output { Some(packet) } else { None })
+            .collect();
+        assert_eq!(sent, [Packet::Commit { zxid: first }, Packet::Sync, Packet::Commit { zxid: second }]);
     }
 }

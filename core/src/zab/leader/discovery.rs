@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use super::{Leader, Phase, Refusal, Stage};
 use crate::wire::Zxid;
+use crate::wire::ensemble::Ensemble;
 use crate::wire::quorum::{LearnerInfo, PROTOCOL_VERSION, Packet};
 use crate::zab::core::Core;
-use crate::zab::epoch::HIGHEST_EPOCH;
 use crate::zab::{LinkId, Output, Quit};
 
 impl Leader {
@@ -20,8 +20,8 @@ impl Leader {
         observer: bool,
     ) -> Result<Result<(), Refusal>, Quit> {
         let accepted = zxid.epoch();
-        if zxid.0 < 0 || accepted > HIGHEST_EPOCH {
-            return Ok(Err("its accepted epoch is none that can be surpassed"));
+        if zxid.0 < 0 || !core.epochs.is_plausible(accepted) {
+            return Ok(Err("its accepted epoch cannot be right; look at its file acceptedEpoch"));
         }
         if info.server_id == core.config.server_id {
             return Ok(Err("it has the leader's own id"));
@@ -29,10 +29,12 @@ impl Leader {
         if info.protocol_version < PROTOCOL_VERSION {
             return Ok(Err("it speaks a quorum protocol from before 3.4"));
         }
-        if info.config_version > core.config.ensemble.version {
+        if info.config_version > core.members.newest().version {
             return Ok(Err("it has a newer configuration than the leader"));
         }
-        let votes = !observer && core.quorums.is_voter(info.server_id);
+        // Also of one that observes: it may not have heard of the change by which it votes. What it promises and takes over
+        // at the beginning of a reign is on its disk as it is on a follower's.
+        let votes = core.members.quorums().is_voter(info.server_id);
         let decided = !matches!(self.phase, Phase::Discovery { .. });
         if decided && votes && accepted > self.epoch {
             // It can never follow this reign; and the next begins above its promise.
@@ -41,6 +43,7 @@ impl Leader {
         self.replace_older_link(core, link, info.server_id);
         if let Some(remote) = self.remotes.get_mut(&link) {
             (remote.id, remote.observer, remote.stage) = (info.server_id, observer, Stage::Registered);
+            remote.members_version = info.config_version;
         }
         if let Phase::Discovery { accepted: known, highest } = &mut self.phase {
             *highest = accepted.max(*highest);
@@ -66,8 +69,9 @@ impl Leader {
     /// Decides for an epoch once a quorum has told which it has promised.
     pub(super) fn choose_epoch(&mut self, core: &mut Core) {
         let Phase::Discovery { accepted, highest } = &self.phase else { return };
-        if core.quorums.are_met(|id| accepted.contains_key(&id)) {
-            self.epoch = highest + 1;
+        if core.members.quorums().are_met(|id| accepted.contains_key(&id)) {
+            // None of them is the highest there is.
+            self.epoch = highest.saturating_add(1);
             let ticket = core.promise(self.epoch);
             self.phase = Phase::Promising { ticket };
         }
@@ -105,7 +109,7 @@ impl Leader {
             if (current, last) > own {
                 return Err("its history is more recent than the leader's");
             }
-            if !remote.observer && core.quorums.is_voter(remote.id) {
+            if core.members.quorums().is_voter(remote.id) {
                 by.insert(remote.id);
             }
         }
@@ -117,12 +121,22 @@ impl Leader {
         Ok(())
     }
 
+    /// Members from `zoo.cfg` have no version until somebody leads them, as in the reference.
+    fn give_members_a_version(&self, core: &mut Core) {
+        let first = core.config.read_members.is_some() && core.members.newest().version == 0;
+        if first {
+            let version = Zxid::new(self.epoch, 0).0;
+            core.propose_members(Ensemble { version, ..core.members.current().clone() });
+        }
+    }
+
     /// A quorum has promised the epoch: no older leader can commit anything any more, and this history has all that was.
     fn end_discovery(&mut self, core: &mut Core) {
         if let Phase::Promised { by } = &self.phase
-            && core.quorums.are_met(|id| by.contains(&id))
+            && core.members.quorums().are_met(|id| by.contains(&id))
         {
             let ticket = core.take_over(self.epoch);
+            self.give_members_a_version(core);
             self.phase = Phase::TakingOver { ticket };
         }
     }

@@ -53,7 +53,7 @@ impl Leader {
         debug_assert!(matches!(self.phase, Phase::Reigning));
         let me = core.config.server_id;
         let follows = |id| id == me || self.remotes.values().any(|remote| remote.id == id && Self::follows(remote));
-        if core.quorums.are_met(follows) { Ok(()) } else { Err(Quit::LostQuorum) }
+        if core.members.quorums().are_met(follows) { Ok(()) } else { Err(Quit::LostQuorum) }
     }
 
     fn follows(remote: &Remote) -> bool {

@@ -9,6 +9,7 @@
 mod broadcast;
 mod discovery;
 mod liveness;
+mod reconfiguration;
 mod synchronization;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +44,8 @@ enum Stage {
 struct Remote {
     id: ServerId,
     observer: bool,
+    /// The version of the members that it has in force.
+    members_version: i64,
     stage: Stage,
     silent_at_ms: u64,
     /// The last proposal it was sent and the last it acknowledged.
@@ -84,6 +87,8 @@ pub(super) struct Leader {
     broadcast: Broadcast,
     /// Syncs to answer once everything up to the zxid is committed, oldest first.
     syncs: Vec<(Zxid, LinkId)>,
+    /// Who leads from now on, when that is another.
+    handover: Option<ServerId>,
     step_ends_ms: u64,
     ping_at_ms: u64,
     check_at_ms: u64,
@@ -107,6 +112,7 @@ impl Leader {
             joined: BTreeSet::new(),
             broadcast: Broadcast::new(core.log.last()),
             syncs: Vec::new(),
+            handover: None,
             step_ends_ms: now_ms + core.config.init_ms(),
             ping_at_ms: now_ms + core.config.tick_ms / 2,
             check_at_ms: now_ms + core.config.tick_ms,
@@ -139,6 +145,7 @@ impl Leader {
         let remote = Remote {
             id: 0,
             observer: true,
+            members_version: 0,
             stage: Stage::Unknown,
             silent_at_ms: now_ms + core.config.init_ms(),
             sent: Zxid::ZERO,
@@ -216,7 +223,7 @@ mod tests {
     use super::*;
     use crate::zab::committed_log::RecentLog;
     use crate::zab::epoch::Epochs;
-    use crate::zab::quorum::{Quorum, Quorums};
+    use crate::zab::members::Members;
     use crate::zab::{Config, Peer, ProposeError, Recovered};
 
     fn alone() -> Config {
@@ -226,9 +233,9 @@ mod tests {
     #[test]
     fn a_counter_that_is_used_up_ends_the_reign_before_the_last_zxid() {
         let config = alone();
-        let quorums = Quorums::one(Quorum::of(&config.ensemble));
+        let members = Members::new(1, config.ensemble.clone());
         let log = RecentLog::new(Zxid::new(1, u32::MAX - 1), Vec::new(), 9, 99);
-        let mut core = Core::new(config, quorums, Epochs::new(1, 1).unwrap(), log);
+        let mut core = Core::new(config, members, Epochs::new(1, 1).unwrap(), log);
         let mut leader = Leader::in_phase(&core, 0, Phase::Reigning);
         leader.epoch = 1;
         assert!(leader.counter_is_used_up());

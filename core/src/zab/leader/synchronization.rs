@@ -4,6 +4,7 @@ use super::{Leader, Phase, Refusal, Remote, Stage};
 use crate::wire::Zxid;
 use crate::wire::quorum::Packet;
 use crate::zab::broadcast::Broadcast;
+use crate::zab::committed_log::Entry;
 use crate::zab::core::Core;
 use crate::zab::learner_sync::{SyncPlan, plan};
 use crate::zab::{LinkId, Output, Role};
@@ -44,14 +45,34 @@ impl Leader {
         } else {
             plan(&core.log, last)
         };
+        if plan == SyncPlan::Snap && !reigning && self.would_skip_members(core, link) {
+            return self.refuse(
+                core,
+                link,
+                "it has to hear of the members in force before a snapshot shows it the next ones",
+            );
+        }
         let after = open_sync(core, link, plan, history_ends);
-        send_history(core, link, after, history_ends, observer);
-        let config = Some(core.config.ensemble.to_string().into());
+        send_history(core, link, after, history_ends);
+        // The reference's learners hold these members for committed at UPTODATE. Before the reign the newest are part of the
+        // history that will be; within it a change that is under way follows, as what it is.
+        let members = if reigning { core.members.current() } else { core.members.newest() };
+        let config = Some(members.to_string().into());
         core.send(link, Packet::NewLeader { zxid: Zxid::new(self.epoch, 0), config });
+        if !observer {
+            send_outstanding(core, link, history_ends);
+        }
         if let Some(remote) = self.remotes.get_mut(&link) {
             remote.stage = Stage::Syncing;
             remote.sent = core.log.last();
         }
+    }
+
+    /// Whether the learner would take older members than those in force for the ones that the next replace, and ask quorums
+    /// of them. When it looks again it is answered with those in force.
+    fn would_skip_members(&self, core: &Core, link: LinkId) -> bool {
+        let has = self.remotes.get(&link).map(|remote| remote.members_version);
+        core.members.are_changing() && has.is_some_and(|has| has < core.members.current().version)
     }
 
     /// Learners whose own proposals were outstanding when they came back may go on now.
@@ -74,9 +95,7 @@ impl Leader {
         }
         let Some(remote) = self.remotes.get_mut(&link) else { return Ok(()) };
         remote.stage = Stage::Synced;
-        if !remote.observer {
-            self.joined.insert(remote.id);
-        }
+        self.joined.insert(remote.id);
         if matches!(self.phase, Phase::Reigning) {
             self.activate(core, now_ms, link);
         } else {
@@ -87,11 +106,12 @@ impl Leader {
 
     /// When a quorum has the history it is committed, and the reign begins.
     fn begin_reign(&mut self, core: &mut Core, now_ms: u64) {
-        if !matches!(self.phase, Phase::Beginning) || !core.quorums.are_met(|id| self.joined.contains(&id)) {
+        if !matches!(self.phase, Phase::Beginning) || !core.members.quorums().are_met(|id| self.joined.contains(&id)) {
             return;
         }
         self.phase = Phase::Reigning;
         core.commit(core.log.last());
+        core.activate_members(Zxid::new(self.epoch, 0));
         self.broadcast = Broadcast::new(Zxid::new(self.epoch, 0));
         core.emit(Output::RoleChanged(Role::Leading { epoch: self.epoch }));
         for link in self.links_in(|remote| remote.stage == Stage::Synced) {
@@ -130,16 +150,17 @@ fn open_sync(core: &mut Core, link: LinkId, plan: SyncPlan, history_ends: Zxid) 
     }
 }
 
-fn send_history(core: &mut Core, link: LinkId, after: Zxid, history_ends: Zxid, observer: bool) {
-    let entries: Vec<_> = core.log.after(after).cloned().collect();
-    for entry in entries {
-        let zxid = entry.zxid;
-        let is_history = zxid <= history_ends;
-        if is_history || !observer {
-            core.send(link, Packet::Proposal { zxid, payload: entry.payload });
-        }
-        if is_history {
-            core.send(link, Packet::Commit { zxid });
-        }
+fn send_history(core: &mut Core, link: LinkId, after: Zxid, history_ends: Zxid) {
+    let history: Vec<_> = core.log.after(after).take_while(|entry| entry.zxid <= history_ends).cloned().collect();
+    for Entry { zxid, payload } in history {
+        core.send(link, Packet::Proposal { zxid, payload });
+        core.send(link, Packet::Commit { zxid });
+    }
+}
+
+fn send_outstanding(core: &mut Core, link: LinkId, history_ends: Zxid) {
+    let outstanding: Vec<_> = core.log.after(history_ends).cloned().collect();
+    for Entry { zxid, payload } in outstanding {
+        core.send(link, Packet::Proposal { zxid, payload });
     }
 }

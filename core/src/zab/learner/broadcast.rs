@@ -16,7 +16,11 @@ impl Learner {
             Packet::Sync => core.emit(Output::Synced),
             other if self.observer => return self.observe(core, other),
             Packet::Proposal { zxid, payload } => self.take(core, zxid, payload)?,
-            Packet::Commit { zxid } | Packet::CommitAndActivate { zxid, .. } => self.commit(core, zxid)?,
+            Packet::Commit { zxid } => self.commit(core, zxid)?,
+            Packet::CommitAndActivate { zxid, designated } => {
+                self.designated = Some(designated);
+                self.commit(core, zxid)?;
+            }
             // What is not for followers, or comes late, says nothing to them.
             _ => {}
         }

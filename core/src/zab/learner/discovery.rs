@@ -4,7 +4,7 @@ use super::{Learner, Stage};
 use crate::wire::Zxid;
 use crate::wire::quorum::{LearnerInfo, PROTOCOL_VERSION, Packet};
 use crate::zab::core::Core;
-use crate::zab::epoch::{HIGHEST_EPOCH, Verdict};
+use crate::zab::epoch::Verdict;
 use crate::zab::{LinkId, Quit};
 
 impl Learner {
@@ -13,7 +13,7 @@ impl Learner {
         let info = LearnerInfo {
             server_id: core.config.server_id,
             protocol_version: PROTOCOL_VERSION,
-            config_version: core.config.ensemble.version,
+            config_version: core.members.current().version,
         };
         let packet =
             if self.observer { Packet::ObserverInfo { zxid, info } } else { Packet::FollowerInfo { zxid, info } };
@@ -26,7 +26,7 @@ impl Learner {
             return Err(Quit::Unexpected(packet.kind()));
         };
         let epoch = zxid.epoch();
-        if zxid.counter() != 0 || epoch > HIGHEST_EPOCH {
+        if zxid.counter() != 0 || !core.epochs.is_plausible(epoch) {
             return Err(Quit::BadZxid(zxid));
         }
         let (ticket, counts) = match core.epochs.judge(epoch) {

@@ -5,11 +5,14 @@ mod broadcast;
 mod discovery;
 mod synchronization;
 
+pub(super) use synchronization::members_of;
+
 use std::collections::VecDeque;
 
 use super::core::Core;
 use super::{LinkId, Output, Quit, Role, ServerId, Ticket};
 use crate::wire::Zxid;
+use crate::wire::ensemble::Ensemble;
 use crate::wire::quorum::{ForwardedRequest, Packet};
 
 /// How long to wait before the leader is dialled again, in milliseconds, and how often it is dialled.
@@ -20,7 +23,7 @@ const DIALS: u32 = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// Dialling.
-    Connecting { dials: u32, again_at_ms: Option<u64> },
+    Connecting { again_at_ms: Option<u64> },
     /// It has said who it is.
     Registered,
     /// The leader's epoch is being written down; when it counts for the first time, with a vote for it.
@@ -52,6 +55,7 @@ pub(super) struct Learner {
     observer: bool,
     link: Option<LinkId>,
     stage: Stage,
+    dials: u32,
     serving: bool,
     /// The reign that was agreed upon.
     epoch: u32,
@@ -61,6 +65,12 @@ pub(super) struct Learner {
     committed: Zxid,
     to_ack: VecDeque<Pending>,
     silent_at_ms: u64,
+    /// The members that the snapshot on its way shows.
+    snapshot_members: Option<Ensemble>,
+    /// Who leads since other members came into force.
+    pub(super) designated: Option<ServerId>,
+    /// Whether the leader may not know yet that it leads, and a closed link means only that.
+    patient: bool,
 }
 
 impl Learner {
@@ -68,16 +78,32 @@ impl Learner {
         core.emit(Output::Connect { leader });
         Learner {
             leader,
-            observer: !core.config.votes(),
+            observer: core.members.observes(),
             link: None,
-            stage: Stage::Connecting { dials: 1, again_at_ms: None },
+            stage: Stage::Connecting { again_at_ms: None },
+            dials: 1,
             serving: false,
             epoch: 0,
             matched: core.log.last(),
             committed: Zxid::ZERO,
             to_ack: VecDeque::new(),
             silent_at_ms: now_ms + core.config.init_ms(),
+            snapshot_members: None,
+            designated: None,
+            patient: false,
         }
+    }
+
+    /// Under a leader that was designated, and may learn of that later than this member.
+    pub(super) fn of_designated(core: &mut Core, now_ms: u64, leader: ServerId) -> Self {
+        Learner { patient: true, ..Self::new(core, now_ms, leader) }
+    }
+
+    /// Whom to follow anew, when other members have come into force: another leader, or the same in another role.
+    pub(super) fn handover(&self, core: &Core) -> Option<ServerId> {
+        let other_leader = self.designated.filter(|designated| *designated != self.leader);
+        let other_role = self.observer != core.members.observes();
+        other_leader.or_else(|| other_role.then_some(self.leader))
     }
 
     /// Whether it serves.
@@ -105,8 +131,8 @@ impl Learner {
             return Ok(());
         }
         match &mut self.stage {
-            Stage::Connecting { dials, .. } if *dials >= DIALS => Err(Quit::Unreachable),
-            Stage::Connecting { again_at_ms, .. } => {
+            Stage::Connecting { .. } if self.dials >= DIALS => Err(Quit::Unreachable),
+            Stage::Connecting { again_at_ms } => {
                 *again_at_ms = Some(now_ms + REDIAL_MS);
                 Ok(())
             }
@@ -114,8 +140,16 @@ impl Learner {
         }
     }
 
-    pub(super) fn link_closed(&self, link: LinkId) -> Result<(), Quit> {
-        if self.link == Some(link) { Err(Quit::LinkClosed) } else { Ok(()) }
+    pub(super) fn link_closed(&mut self, now_ms: u64, link: LinkId) -> Result<(), Quit> {
+        if self.link != Some(link) {
+            return Ok(());
+        }
+        if !self.patient || self.stage != Stage::Registered || self.dials >= DIALS {
+            return Err(Quit::LinkClosed);
+        }
+        self.link = None;
+        self.stage = Stage::Connecting { again_at_ms: Some(now_ms + REDIAL_MS) };
+        Ok(())
     }
 
     /// The leader lives.
@@ -155,7 +189,7 @@ impl Learner {
 
     pub(super) fn due_ms(&self) -> u64 {
         match self.stage {
-            Stage::Connecting { again_at_ms: Some(again), .. } => again.min(self.silent_at_ms),
+            Stage::Connecting { again_at_ms: Some(again) } => again.min(self.silent_at_ms),
             _ => self.silent_at_ms,
         }
     }
@@ -164,10 +198,11 @@ impl Learner {
         if now_ms >= self.silent_at_ms {
             return Err(Quit::LeaderSilent);
         }
-        if let Stage::Connecting { dials, again_at_ms: Some(again) } = self.stage
+        if let Stage::Connecting { again_at_ms: Some(again) } = self.stage
             && now_ms >= again
         {
-            self.stage = Stage::Connecting { dials: dials + 1, again_at_ms: None };
+            self.dials += 1;
+            self.stage = Stage::Connecting { again_at_ms: None };
             core.emit(Output::Connect { leader: self.leader });
         }
         Ok(())

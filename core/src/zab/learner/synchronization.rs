@@ -5,8 +5,11 @@
 //! what is outstanding again; to throw away and write anew what was acknowledged before would leave, for a moment, an
 //! acknowledged transaction on too few disks. So what comes is compared with what is there, and only what differs is cut.
 
+use bytes::Bytes;
+
 use super::{Learner, Pending, Stage};
 use crate::wire::Zxid;
+use crate::wire::ensemble::Ensemble;
 use crate::wire::quorum::Packet;
 use crate::zab::committed_log::follows;
 use crate::zab::core::Core;
@@ -53,12 +56,19 @@ impl Learner {
     pub(in super::super) fn snapshot_received(&mut self, core: &mut Core, link: LinkId) -> Result<(), Quit> {
         match self.stage {
             Stage::Loading { zxid } if self.link == Some(link) => {
-                core.install_snapshot(link, zxid);
+                core.install_snapshot(link, zxid, self.snapshot_members.take());
                 self.match_up_to(core, zxid);
                 Ok(())
             }
             _ if self.link == Some(link) => Err(Quit::Unexpected(crate::wire::quorum::kind::SNAP)),
             _ => Ok(()),
+        }
+    }
+
+    /// The members that the snapshot shows.
+    pub(in super::super) fn snapshot_members(&mut self, link: LinkId, members: Ensemble) {
+        if self.link == Some(link) && matches!(self.stage, Stage::Loading { .. }) {
+            self.snapshot_members = Some(members);
         }
     }
 
@@ -71,7 +81,7 @@ impl Learner {
                 self.take(core, zxid, payload)?;
                 self.note_commit(zxid)
             }
-            Packet::NewLeader { zxid, .. } if self.stage == Stage::Syncing => self.new_leader(core, zxid),
+            Packet::NewLeader { zxid, config } if self.stage == Stage::Syncing => self.new_leader(core, zxid, config),
             Packet::UpToDate if self.stage == Stage::Ready => {
                 self.up_to_date(core);
                 Ok(())
@@ -88,7 +98,7 @@ impl Learner {
     }
 
     /// The next transaction of the leader's history.
-    pub(in crate::zab) fn take(&mut self, core: &mut Core, zxid: Zxid, payload: bytes::Bytes) -> Result<(), Quit> {
+    pub(in crate::zab) fn take(&mut self, core: &mut Core, zxid: Zxid, payload: Bytes) -> Result<(), Quit> {
         if !follows(self.matched, zxid) {
             return Err(Quit::Gap { last: self.matched, zxid });
         }
@@ -120,11 +130,16 @@ impl Learner {
         Ok(())
     }
 
-    fn new_leader(&mut self, core: &mut Core, zxid: Zxid) -> Result<(), Quit> {
+    fn new_leader(&mut self, core: &mut Core, zxid: Zxid, config: Option<Bytes>) -> Result<(), Quit> {
         if zxid != Zxid::new(self.epoch, 0) {
             return Err(Quit::BadZxid(zxid));
         }
         self.cut_what_differs(core);
+        if core.config.read_members.is_some()
+            && let Some(members) = config.and_then(|text| members_of(&text))
+        {
+            core.propose_members(members);
+        }
         let ticket = core.take_over(self.epoch).max(core.last_ticket());
         self.stage = Stage::TakingOver { ticket };
         self.persisted(core);
@@ -156,10 +171,17 @@ impl Learner {
         self.stage = Stage::Active;
         self.acknowledge_reign(core);
         core.commit(self.committed);
+        // What the leader began its reign with is committed; a change that it has under way since then is not.
+        core.activate_members(self.committed.max(Zxid::new(self.epoch, 0)));
         self.serve_when_current(core);
         self.to_ack.retain(|pending| pending.zxid > self.committed);
         self.acknowledge(core);
     }
+}
+
+/// The members that the text lists. A text that cannot be read says nothing.
+pub(in crate::zab) fn members_of(text: &Bytes) -> Option<Ensemble> {
+    std::str::from_utf8(text).ok()?.parse().ok().filter(|members: &Ensemble| !members.members.is_empty())
 }
 
 /// What is known to be committed is in every leader's history. A leader that wants it gone is none.
