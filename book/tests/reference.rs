@@ -33,7 +33,8 @@ fn the_keys_that_the_page_says_are_acted_on_are_and_have_these_defaults() -> Res
         rows(acted_on).filter_map(|cells| Some((name(cells.first()?)?, *cells.get(1)?))).collect();
     assert!(keys.len() > 30, "{keys:?}");
     let directory = tempfile::tempdir()?;
-    fs::write(directory.path().join("dynamic"), "server.1=a:1:2\n")?;
+    fs::write(directory.path().join("dynamic"), "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\n")?;
+    fs::write(directory.path().join("myid"), "1\n")?;
     let silent = config(directory.path(), "")?;
     for (key, default) in keys.into_iter().filter(|(key, _)| *key != "server.N") {
         let samples = [sample(key), "true", "0.5", "SHA1", "digest"];
@@ -167,7 +168,8 @@ fn sample(key: &str) -> &'static str {
     match key {
         "dataDir" | "dataLogDir" => "DIRECTORY",
         "clientPortAddress" => "127.0.0.1\nclientPort=2181",
-        "dynamicConfigFile" => "DIRECTORY/dynamic",
+        "dynamicConfigFile" => "DIRECTORY/dynamic\ninitLimit=10\nsyncLimit=5",
+        "peerType" => "participant",
         "forceSync" | "skipACL" => "yes",
         "4lw.commands.whitelist" => "*",
         "electionAlg" => "3",

@@ -28,6 +28,7 @@ use menagerie_core::wire::quorum::{Greeting, Notification, Packet, take_packet};
 use menagerie_core::wire::quota::Quota;
 use menagerie_core::wire::txn::{Txn, TxnRecord};
 use menagerie_core::wire::{Acl, EventKind, Id, OpCode, Perms, Zxid, frame, path};
+use menagerie_core::zab::Write;
 
 /// What is done with an input.
 pub(crate) type Target = fn(&[u8]);
@@ -197,9 +198,9 @@ impl Member {
     fn feed(&mut self, input: Input) {
         self.replica.handle(self.now, input);
         while let Some(output) = self.replica.poll_output() {
-            if let Output::Persist { zxid, entry } = output {
-                assert!(TxnRecord::from_bytes(&entry).is_ok(), "the log could not be read back at {zxid}");
-                self.replica.handle(self.now, Input::Persisted { zxid });
+            if let Output::Persist { ticket, write: Write::Append { zxid, payload } } = output {
+                assert!(TxnRecord::from_bytes(&payload).is_ok(), "the log could not be read back at {zxid}");
+                self.replica.handle(self.now, Input::Persisted { through: ticket });
             }
         }
     }

@@ -5,64 +5,30 @@ use std::collections::BTreeSet;
 use bytes::{Bytes, BytesMut};
 
 use super::connect::accepted;
-use super::{Barrier, Origin, Output, Proposal, Replica, Shared, Time};
+use super::{Barrier, Origin, Output, Owner, Proposal, Replica, Shared};
 use crate::jute::{Encode, Put};
 use crate::tree::{Change, DataTree, Outcome};
 use crate::watch::WatchEvent;
 use crate::wire::proto::{MultiResponse, MultiResult, ReplyHeader, WatcherEvent, xid};
 use crate::wire::txn::{Txn, TxnRecord};
 use crate::wire::{ErrorCode, EventKind, KeeperState, OpCode, Zxid, frame};
-use crate::zab;
 
 impl Replica {
-    /// Applies everything that is committed: one lock of the tree for all of it. Each is answered before the next is
-    /// applied, so that no event overtakes the reply to what came before its cause.
-    pub(super) fn commit(&mut self) {
+    /// Applies what is committed: one lock of the tree for all of it. Each is answered before the next is applied, so that no
+    /// event overtakes the reply to what came before its cause.
+    pub(super) fn commit(&mut self, batch: Vec<Proposal>) {
+        let Some(last) = batch.last().map(|proposal| proposal.record.header.zxid) else { return };
         let shared = std::sync::Arc::clone(&self.shared);
         let mut tree = shared.tree_mut();
-        let mut last = None;
-        for Proposal { record, origin } in self.take_from_peer() {
+        for Proposal { record, origin } in batch {
             let outcome = apply(&shared, &mut tree, &record);
             self.answer(&record, &origin, outcome);
             self.release_barriers(record.header.zxid);
-            last = Some(record.header.zxid);
+            self.release_verdicts(record.header.zxid);
         }
         drop(tree);
-        if let Some(last) = last {
-            self.pending.applied(last);
-        }
-    }
-
-    /// The disk has everything up to `zxid`.
-    pub(super) fn persisted(&mut self, now: Time, zxid: Zxid) {
-        let mut newest = None;
-        while let Some((_, ticket)) = self.writing.pop_front_if(|(written, _)| *written <= zxid) {
-            newest = Some(ticket);
-        }
-        if let Some(through) = newest {
-            self.peer.handle(now.monotonic_ms, zab::Input::Persisted { through });
-        }
-    }
-
-    /// Passes on what consensus wants written, and returns what it has committed.
-    pub(super) fn take_from_peer(&mut self) -> Vec<Proposal> {
-        let mut committed = Vec::new();
-        while let Some(output) = self.peer.poll_output() {
-            match output {
-                zab::Output::Persist { ticket, write: zab::Write::Append { zxid, payload } } => {
-                    self.writing.push_back((zxid, ticket));
-                    self.outputs.push_back(Output::Persist { zxid, entry: payload });
-                }
-                zab::Output::Committed { zxid, .. } => {
-                    let proposal = self.proposals.pop_front_if(|proposal| proposal.record.header.zxid == zxid);
-                    debug_assert!(proposal.is_some(), "{zxid} is committed and was not proposed here");
-                    committed.extend(proposal);
-                }
-                // The rest concerns other members, and a standalone one has none.
-                other => debug_assert!(false, "{other:?}"),
-            }
-        }
-        committed
+        self.applied = last;
+        self.pending.applied(last);
     }
 
     /// Answers what waited for the transactions up to `applied` and for no later one.
@@ -70,7 +36,7 @@ impl Replica {
         while let Some(barrier) = self.barriers.pop_front_if(|barrier| barrier.after <= applied) {
             let Barrier { after, conn, xid, answer } = barrier;
             let frame = match answer {
-                Ok(path) => reply(xid, after, ErrorCode::Ok.code(), |out| out.put_opt_str(path.as_deref())),
+                Ok(path) => ok_reply(xid, after, path.as_deref()),
                 Err(code) => reply(xid, after, code.code(), |_| {}),
             };
             self.shared.sink().reply(conn, frame, false);
@@ -83,7 +49,7 @@ impl Replica {
         let closed = matches!(record.txn, Txn::CloseSession { .. });
         if closed {
             self.sessions.forget(session);
-            if let Some(conn) = self.owners.remove(&session) {
+            if let Some(Owner::Local { conn, .. }) = self.owners.remove(&session) {
                 self.connections.remove(&conn);
                 // The connection that asked for it gets its reply below; any other is closed without a word.
                 if !matches!(origin, Origin::Request { conn: asked, .. } if *asked == conn) {
@@ -97,12 +63,25 @@ impl Replica {
                 let response = accepted(session, timeout_ms, read_only);
                 self.outputs.push_back(Output::Connected { conn, response });
             }
+            // The session lives at another member now: the old connection is closed without a word.
+            Origin::Request { conn, .. } if !self.leads() && moved(&record.txn) => {
+                self.outputs.push_back(Output::Close { conn });
+            }
             Origin::Request { conn, xid, op } => {
                 let frame = reply_to(xid, zxid, op, &record.txn, outcome);
                 self.shared.sink().reply(conn, frame, closed);
             }
         }
     }
+}
+
+fn moved(txn: &Txn) -> bool {
+    matches!(txn, Txn::Error { err } if *err == ErrorCode::SessionMoved.code())
+}
+
+/// The answer to a sync.
+pub(super) fn ok_reply(xid: i32, zxid: Zxid, path: Option<&str>) -> Bytes {
+    reply(xid, zxid, ErrorCode::Ok.code(), |out| out.put_opt_str(path))
 }
 
 fn apply(shared: &Shared, tree: &mut DataTree, record: &TxnRecord) -> Outcome {

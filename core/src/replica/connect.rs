@@ -2,14 +2,19 @@
 
 use bytes::Bytes;
 
-use super::{ConnId, Origin, Output, Replica, Time};
+use super::{ConnId, Origin, Output, Owner, Replica, Revalidation, Time};
 use crate::session::{password, password_matches};
 use crate::wire::proto::{ConnectRequest, ConnectResponse, PASSWORD_LENGTH};
 use crate::wire::txn::Txn;
+use crate::zab::Role;
 
 impl Replica {
     pub(super) fn connect(&mut self, now: Time, conn: ConnId, request: &ConnectRequest) {
-        let last_processed = self.shared.tree().last_zxid();
+        if self.role == Role::Looking {
+            self.outputs.push_back(Output::Close { conn });
+            return;
+        }
+        let last_processed = self.applied;
         if request.last_zxid_seen > last_processed {
             tracing::info!(conn, seen = %request.last_zxid_seen, ours = %last_processed, "client has seen a newer state; refused");
             self.outputs.push_back(Output::Close { conn });
@@ -19,9 +24,12 @@ impl Replica {
             request.timeout_ms.clamp(self.config.min_session_timeout_ms, self.config.max_session_timeout_ms);
         if request.session_id == 0 {
             let session = self.session_ids.next_id();
-            self.sessions.open(session, timeout_ms as u64, now.monotonic_ms);
-            self.adopt(conn, session);
+            self.adopt(conn, session, timeout_ms);
             let origin = Origin::Connect { conn, timeout_ms, read_only: request.read_only };
+            if !self.leads() {
+                return self.forward_new_session(session, timeout_ms, origin);
+            }
+            self.sessions.open(session, timeout_ms as u64, now.monotonic_ms);
             self.propose(now, session, 0, Txn::CreateSession { timeout_ms }, origin);
         } else {
             self.resume(now, conn, request, timeout_ms);
@@ -30,28 +38,40 @@ impl Replica {
 
     fn resume(&mut self, now: Time, conn: ConnId, request: &ConnectRequest, timeout_ms: i32) {
         let session = request.session_id;
-        if let Some(old) = self.owners.get(&session).copied().filter(|old| *old != conn) {
+        if let Some(old) = self.local_owner(session).filter(|old| *old != conn) {
+            self.owners.remove(&session);
             self.connections.remove(&old);
             self.outputs.push_back(Output::Close { conn: old });
         }
-        let alive = password_matches(session, request.password.as_deref().unwrap_or_default())
-            && self.sessions.touch(session, now.monotonic_ms).is_ok();
-        if alive {
+        let read_only = request.read_only;
+        if !password_matches(session, request.password.as_deref().unwrap_or_default()) {
+            self.turn_away(conn, session, read_only);
+        } else if !self.leads() {
+            self.revalidate(session, Revalidation { conn, timeout_ms, read_only });
+        } else if self.sessions.touch(session, now.monotonic_ms).is_ok() {
             self.sessions.open(session, timeout_ms as u64, now.monotonic_ms);
-            self.adopt(conn, session);
-            let response = accepted(session, timeout_ms, request.read_only);
-            self.outputs.push_back(Output::Connected { conn, response });
+            self.welcome(conn, session, timeout_ms, read_only);
         } else {
-            tracing::info!(conn, session = format_args!("0x{session:x}"), "session is gone; resume refused");
-            let password = Some(Bytes::from_static(&[0; PASSWORD_LENGTH]));
-            let read_only = request.read_only.map(|_| false);
-            let response = ConnectResponse { password, read_only, ..ConnectResponse::default() };
-            self.outputs.push_back(Output::Connected { conn, response });
+            self.turn_away(conn, session, read_only);
         }
     }
 
-    fn adopt(&mut self, conn: ConnId, session: i64) {
-        self.owners.insert(session, conn);
+    pub(super) fn welcome(&mut self, conn: ConnId, session: i64, timeout_ms: i32, read_only: Option<bool>) {
+        self.adopt(conn, session, timeout_ms);
+        let response = accepted(session, timeout_ms, read_only);
+        self.outputs.push_back(Output::Connected { conn, response });
+    }
+
+    pub(super) fn turn_away(&mut self, conn: ConnId, session: i64, read_only: Option<bool>) {
+        tracing::info!(conn, session = format_args!("0x{session:x}"), "session is gone; resume refused");
+        let password = Some(Bytes::from_static(&[0; PASSWORD_LENGTH]));
+        let read_only = read_only.map(|_| false);
+        let response = ConnectResponse { password, read_only, ..ConnectResponse::default() };
+        self.outputs.push_back(Output::Connected { conn, response });
+    }
+
+    fn adopt(&mut self, conn: ConnId, session: i64, timeout_ms: i32) {
+        self.owners.insert(session, Owner::Local { conn, timeout_ms });
         self.connections.insert(conn, session);
     }
 }

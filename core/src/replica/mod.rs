@@ -15,8 +15,11 @@
 //! input; there is no clock, socket, file or global randomness inside, so that a simulation with a seed replays exactly.
 //! A standalone server is an ensemble of one through the same code. It never knows tokio, nor where bytes are stored.
 
+mod advance;
 mod commit;
 mod connect;
+mod leader;
+mod learner;
 mod outstanding;
 mod prepare;
 mod prepare_multi;
@@ -25,14 +28,14 @@ mod quota;
 pub mod read;
 mod reaper;
 mod request;
+mod role;
 mod shared;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use bytes::Bytes;
-
+pub use advance::Fatal;
 pub use request::{Request, Route, route};
 pub use shared::{EventSink, Shared, Tallies};
 
@@ -41,7 +44,9 @@ use crate::session::{SessionIds, SessionTracker};
 use crate::wire::proto::{ConnectRequest, ConnectResponse};
 use crate::wire::txn::TxnRecord;
 use crate::wire::{ErrorCode, OpCode, Zxid};
-use crate::zab::{Peer, ServerId, Ticket};
+use crate::zab::{self, EpochError, LinkId, Peer, Recovered, Role, ServerId, Ticket};
+use leader::Verdict;
+use learner::{ForwardedSync, Revalidation, TouchTimer};
 use outstanding::Outstanding;
 use quota::QuotaLog;
 use reaper::Reaper;
@@ -118,25 +123,52 @@ pub enum Input {
         /// The connection.
         conn: ConnId,
     },
-    /// Everything that was to be persisted, up to and including `zxid`, is on disk.
+    /// Every [`Output::Persist`] with a ticket up to this one is on disk.
     Persisted {
-        /// The last one.
-        zxid: Zxid,
+        /// The last such ticket.
+        through: Ticket,
     },
-    /// Time has passed: see [`Replica::poll_timeout`].
+    /// The state was made anew from disk, as [`Output::ReplaceState`] asked, and given to [`Shared::replace`].
+    StateReplaced {
+        /// The ticket of that output.
+        through: Ticket,
+    },
+    /// Something came from another member. What is of the disk, of time and of clients comes by the other inputs.
+    Zab(
+        /// What came.
+        zab::Input,
+    ),
+    /// Time has passed: see [`Replica::poll_timeout`]. Touches collected until then must be given before it.
     Tick,
 }
 
 /// What a member wants done, in this order.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Append to the log. Answer with [`Input::Persisted`] only after it is on disk; entries keep their order.
+    /// Change what is on disk, after all earlier changes. Answer with [`Input::Persisted`] only when it is there. A standalone
+    /// member only appends: header, record and digest.
     Persist {
-        /// The transaction's id.
-        zxid: Zxid,
-        /// Header, record and digest.
-        entry: Bytes,
+        /// Counts up by one.
+        ticket: Ticket,
+        /// What to write.
+        write: zab::Write,
     },
+    /// Make the state anew from disk, exactly as of the write with this ticket, which came just before; then call
+    /// [`Shared::replace`] and answer with [`Input::StateReplaced`]. Until then nothing is served.
+    ReplaceState {
+        /// The write's.
+        ticket: Ticket,
+    },
+    /// Say something to another member: only what connects, sends or disconnects.
+    Zab(
+        /// What to do.
+        zab::Output,
+    ),
+    /// What this member does has changed. One that looks for a leader has no connections.
+    RoleChanged(
+        /// What it does now.
+        Role,
+    ),
     /// Answer a [`Input::Connect`]. A timeout of 0 refuses the session: close the connection after it.
     Connected {
         /// The connection.
@@ -149,6 +181,11 @@ pub enum Output {
         /// The connection.
         conn: ConnId,
     },
+    /// The member cannot go on, and ignores every input from now on: stop it and tell the operator why.
+    Fatal(
+        /// Why.
+        Fatal,
+    ),
 }
 
 /// Whom to answer when a transaction is applied.
@@ -160,6 +197,15 @@ enum Origin {
     Request { conn: ConnId, xid: i32, op: OpCode },
     /// A connect request that opens a session.
     Connect { conn: ConnId, timeout_ms: i32, read_only: Option<bool> },
+}
+
+/// Where a session's client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// At a connection of this member, which was promised this timeout.
+    Local { conn: ConnId, timeout_ms: i32 },
+    /// At a learner of this leader.
+    Learner(LinkId),
 }
 
 #[derive(Debug)]
@@ -185,16 +231,33 @@ pub struct Replica {
     shared: std::sync::Arc<Shared>,
     sessions: SessionTracker,
     session_ids: SessionIds,
-    owners: BTreeMap<i64, ConnId>,
+    owners: BTreeMap<i64, Owner>,
     connections: BTreeMap<ConnId, i64>,
     peer: Peer,
+    role: Role,
+    /// The time of the last input.
+    now: Time,
     /// What this member has proposed, in order, until it is committed.
     proposals: VecDeque<Proposal>,
-    /// What is being written to disk.
-    writing: VecDeque<(Zxid, Ticket)>,
+    /// The last transaction of the tree.
+    applied: Zxid,
+    /// Whether [`Output::Fatal`] was said.
+    failed: bool,
     pending: Outstanding,
     quota_log: QuotaLog,
     barriers: VecDeque<Barrier>,
+    /// Leader: answers to learners about sessions.
+    verdicts: VecDeque<Verdict>,
+    /// Learner: whom the transactions of forwarded requests answer, by session, with their cxids.
+    forwarded: BTreeMap<i64, VecDeque<(i32, Origin)>>,
+    syncs: VecDeque<ForwardedSync>,
+    revalidating: BTreeMap<i64, Revalidation>,
+    touch_timer: TouchTimer,
+    /// The ticket of the write as of which the state is being made anew, and what waits for that.
+    replacing: Option<Ticket>,
+    held: VecDeque<zab::Output>,
+    /// Whether a snapshot of the state as it is now is to be sent before anything else is done.
+    snapshot_first: bool,
     reaper: Reaper,
     outputs: VecDeque<Output>,
 }
@@ -203,38 +266,84 @@ impl Replica {
     /// A standalone member that continues after what was recovered into `shared`. The sessions are tracked with their
     /// full timeout from `now`.
     pub fn new(config: Config, shared: std::sync::Arc<Shared>, now: Time) -> Self {
-        let (last_zxid, digest) = {
+        let last = shared.tree().last_zxid();
+        let peer = Peer::standalone(ServerId::from(config.server_id), last, now.monotonic_ms);
+        let mut replica = Self::around(peer, Role::Leading { epoch: last.epoch() }, config, shared, now);
+        for (id, timeout_ms) in replica.shared.sessions() {
+            replica.sessions.open(id, u64::try_from(timeout_ms).unwrap_or(0), now.monotonic_ms);
+        }
+        replica
+    }
+
+    /// A member of an ensemble, which begins to look for a leader. What was recovered into `shared` has the whole log that
+    /// `recovered` tells of.
+    ///
+    /// # Errors
+    /// [`EpochError`] when its files cannot be of one moment.
+    pub fn member(
+        config: Config,
+        ensemble: zab::Config,
+        recovered: Recovered,
+        shared: std::sync::Arc<Shared>,
+        now: Time,
+    ) -> Result<Self, EpochError> {
+        let peer = Peer::new(ensemble, recovered, now.monotonic_ms)?;
+        let mut replica = Self::around(peer, Role::Looking, config, shared, now);
+        replica.advance();
+        Ok(replica)
+    }
+
+    fn around(peer: Peer, role: Role, config: Config, shared: std::sync::Arc<Shared>, now: Time) -> Self {
+        let (applied, digest) = {
             let tree = shared.tree();
             (tree.last_zxid(), tree.digest())
         };
-        let me = ServerId::from(config.server_id);
-        let mut sessions = SessionTracker::new(config.tick_ms);
-        for (id, timeout_ms) in shared.sessions() {
-            sessions.open(id, u64::try_from(timeout_ms).unwrap_or(0), now.monotonic_ms);
-        }
         Replica {
             session_ids: SessionIds::new(config.server_id, now.wall_ms),
-            peer: Peer::standalone(me, last_zxid, now.monotonic_ms),
+            peer,
+            role,
+            now,
             proposals: VecDeque::new(),
-            writing: VecDeque::new(),
+            applied,
+            failed: false,
             pending: Outstanding::new(digest),
             quota_log: QuotaLog::default(),
             reaper: Reaper::new(now, &config),
+            touch_timer: TouchTimer::from(now, &config),
+            sessions: SessionTracker::new(config.tick_ms),
             config,
             shared,
-            sessions,
             owners: BTreeMap::new(),
             connections: BTreeMap::new(),
             barriers: VecDeque::new(),
+            verdicts: VecDeque::new(),
+            forwarded: BTreeMap::new(),
+            syncs: VecDeque::new(),
+            revalidating: BTreeMap::new(),
+            replacing: None,
+            held: VecDeque::new(),
+            snapshot_first: false,
             outputs: VecDeque::new(),
         }
     }
 
     /// Takes one input. Its outputs are then to be taken from [`Replica::poll_output`].
     pub fn handle(&mut self, now: Time, input: Input) {
+        if self.failed {
+            return;
+        }
+        self.now = now;
+        self.take(now, input);
+        if !self.snapshot_first {
+            self.advance();
+        }
+    }
+
+    fn take(&mut self, now: Time, input: Input) {
         match input {
             Input::Connect { conn, request } => self.connect(now, conn, &request),
             Input::Request(request) => self.request(now, &request),
+            Input::Touched(touched) if !self.leads() => self.tell_leader_of(&touched),
             Input::Touched(touched) => {
                 for (session, at_ms) in touched {
                     // A touch of a session that has just ended says nothing.
@@ -242,23 +351,45 @@ impl Replica {
                 }
             }
             Input::Disconnected { conn } => self.disconnected(conn),
-            Input::Persisted { zxid } => {
-                self.persisted(now, zxid);
-                self.commit();
-            }
+            Input::StateReplaced { through } if self.replacing == Some(through) => self.state_replaced(),
+            // A later write made that state useless: the next one is on its way.
+            Input::StateReplaced { .. } => {}
+            Input::Zab(input) => self.peer.handle(now.monotonic_ms, input),
+            Input::Persisted { through } => self.peer.handle(now.monotonic_ms, zab::Input::Persisted { through }),
             Input::Tick => self.tick(now),
         }
     }
 
     /// The next thing to do, or `None` when there is nothing more.
     pub fn poll_output(&mut self) -> Option<Output> {
+        if self.outputs.is_empty() && self.snapshot_first {
+            // The snapshot has been taken: what was committed after it may be applied now.
+            self.snapshot_first = false;
+            self.advance();
+        }
         self.outputs.pop_front()
+    }
+
+    /// What this member does in its ensemble; a standalone one leads.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    fn leads(&self) -> bool {
+        matches!(self.role, Role::Leading { .. })
     }
 
     /// When [`Input::Tick`] is due, in monotonic milliseconds. Touches collected until then must be given before it.
     pub fn poll_timeout(&self) -> u64 {
-        let reap = self.reaper.next_due_ms();
-        self.sessions.next_due_ms().map_or(reap, |due| due.min(reap))
+        let of_role = match self.role {
+            Role::Leading { .. } => {
+                let reap = self.reaper.next_due_ms();
+                self.sessions.next_due_ms().map_or(reap, |due| due.min(reap))
+            }
+            Role::Following { .. } | Role::Observing { .. } => self.touch_timer.0,
+            Role::Looking => u64::MAX,
+        };
+        of_role.min(self.peer.poll_timeout())
     }
 
     /// Number of proposals that are not applied yet.
@@ -273,6 +404,11 @@ impl Replica {
     }
 
     fn tick(&mut self, now: Time) {
+        self.peer.handle(now.monotonic_ms, zab::Input::Tick);
+        if !self.leads() {
+            self.touch_timer = TouchTimer::from(now, &self.config);
+            return;
+        }
         for session in self.sessions.due(now.monotonic_ms) {
             tracing::info!(session = format_args!("0x{session:x}"), "session expired");
             self.shared.tallies().count_expired();
@@ -283,9 +419,10 @@ impl Replica {
 
     fn disconnected(&mut self, conn: ConnId) {
         if let Some(session) = self.connections.remove(&conn)
-            && self.owners.get(&session) == Some(&conn)
+            && self.local_owner(session) == Some(conn)
         {
             self.owners.remove(&session);
         }
+        self.revalidating.retain(|_, waiting| waiting.conn != conn);
     }
 }

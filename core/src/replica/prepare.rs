@@ -10,7 +10,7 @@ use crate::wire::proto::{
     SetDataRequest,
 };
 use crate::wire::txn::{DIGEST_VERSION, Txn, TxnDigest, TxnHeader, TxnRecord};
-use crate::wire::{ErrorCode, OpCode};
+use crate::wire::{ErrorCode, OpCode, Zxid};
 
 /// What a log's entry holds beside the record: its header and the digest.
 const ENTRY_OVERHEAD: usize = 32 + 12;
@@ -18,10 +18,19 @@ const ENTRY_OVERHEAD: usize = 32 + 12;
 impl Replica {
     pub(super) fn request(&mut self, now: Time, request: &Request) {
         let Request { conn, session, xid, op, .. } = *request;
-        if self.owners.get(&session) != Some(&conn) {
+        if self.local_owner(session) != Some(conn) {
             // The session has moved to another connection, or has ended: this one is closed without a reply.
             self.outputs.push_back(Output::Close { conn });
             return;
+        }
+        if !self.leads() {
+            return match op {
+                OpCode::Sync => match decoded::<Option<String>>(&request.body) {
+                    Ok(path) => self.forward_sync(request, path),
+                    Err(code) => self.after_proposals(request, Err(code)),
+                },
+                _ => self.forward(request),
+            };
         }
         // A session that is closing answers its writes with SESSIONEXPIRED below.
         let _ = self.sessions.touch(session, now.monotonic_ms);
@@ -132,18 +141,22 @@ impl Replica {
         let entry = record.to_bytes();
         match self.peer.propose(now.monotonic_ms, &entry) {
             Ok(_) => self.proposals.push_back(Proposal { record, origin }),
-            Err(why) => debug_assert!(false, "a standalone member leads: {why}"),
+            // The reign ends here, and with it every connection.
+            Err(why) => tracing::info!(%why, "a write was not proposed"),
         }
-        let committed = self.take_from_peer();
-        debug_assert!(committed.is_empty(), "nothing is committed before it is on disk");
+    }
+
+    /// The newest transaction that is applied or proposed here. What consensus calls so is, as a reign begins, a number that no
+    /// transaction has.
+    pub(super) fn last_proposed(&self) -> Zxid {
+        self.proposals.back().map_or(self.applied, |last| last.record.header.zxid)
     }
 
     /// Answers when everything proposed so far is answered (protocol §7.5).
     fn after_proposals(&mut self, request: &Request, answer: Result<Option<String>, ErrorCode>) {
-        let after = self.peer.last_proposed();
+        let after = self.last_proposed();
         self.barriers.push_back(Barrier { after, conn: request.conn, xid: request.xid, answer });
-        let applied = self.shared.tree().last_zxid();
-        self.release_barriers(applied);
+        self.release_barriers(self.applied);
     }
 }
 

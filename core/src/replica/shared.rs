@@ -88,6 +88,14 @@ impl Shared {
         }
     }
 
+    /// Puts a state that was made anew from disk in place of this one, with the sessions' timeouts in milliseconds. Nobody is
+    /// told: whoever had a connection has lost it.
+    pub fn replace(&self, tree: DataTree, sessions: BTreeMap<i64, i32>) {
+        let mut old = self.tree_mut();
+        *self.session_table() = sessions;
+        *old = tree;
+    }
+
     /// The tree, for reading.
     pub fn tree(&self) -> RwLockReadGuard<'_, DataTree> {
         self.tree.read().unwrap_or_else(PoisonError::into_inner)

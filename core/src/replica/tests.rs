@@ -1,6 +1,8 @@
 //! The member driven by hand: inputs in, outputs out, no disk and no socket.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod ensemble;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
@@ -50,6 +52,25 @@ struct Member {
     xid: i32,
 }
 
+fn config(server_id: u8) -> Config {
+    Config {
+        server_id,
+        tick_ms: 2_000,
+        min_session_timeout_ms: 4_000,
+        max_session_timeout_ms: 40_000,
+        digest_enabled: true,
+        close_session_txn_enabled: true,
+        extended_types_enabled: true,
+        enforce_quota: true,
+        reconfig_enabled: false,
+        max_txn_bytes: 1 << 20,
+        container_check_interval_ms: 60_000,
+        container_max_per_minute: 10_000,
+        container_max_never_used_ms: 0,
+        auth: AuthConfig::default(),
+    }
+}
+
 const CONN: ConnId = 7;
 
 impl Member {
@@ -57,22 +78,7 @@ impl Member {
         let told = Told::default();
         let shared = Arc::new(Shared::new(DataTree::new(), BTreeMap::new(), Box::new(told.clone())));
         let now = Time { monotonic_ms: 0, wall_ms: 1_000 };
-        let config = Config {
-            server_id: 1,
-            tick_ms: 2_000,
-            min_session_timeout_ms: 4_000,
-            max_session_timeout_ms: 40_000,
-            digest_enabled: true,
-            close_session_txn_enabled: true,
-            extended_types_enabled: true,
-            enforce_quota: true,
-            reconfig_enabled: false,
-            max_txn_bytes: 1 << 20,
-            container_check_interval_ms: 60_000,
-            container_max_per_minute: 10_000,
-            container_max_never_used_ms: 0,
-            auth: AuthConfig::default(),
-        };
+        let config = config(1);
         Member { replica: Replica::new(config, Arc::clone(&shared), now), shared, told, now, xid: 0 }
     }
 
@@ -80,9 +86,9 @@ impl Member {
     fn settle(&mut self) -> Vec<Output> {
         let mut outputs = Vec::new();
         while let Some(output) = self.replica.poll_output() {
-            if let Output::Persist { zxid, .. } = &output {
-                let zxid = *zxid;
-                self.replica.handle(self.now, Input::Persisted { zxid });
+            if let Output::Persist { ticket, .. } = &output {
+                let through = *ticket;
+                self.replica.handle(self.now, Input::Persisted { through });
             }
             outputs.push(output);
         }
@@ -148,10 +154,10 @@ fn nothing_is_answered_before_it_is_on_disk() {
     let mut member = Member::new();
     let session = member.connect(CONN, 0, None).session_id;
     member.send(CONN, session, OpCode::Create, &create("/a", 0));
-    let Some(Output::Persist { zxid, .. }) = member.replica.poll_output() else { panic!("not persisted first") };
+    let Some(Output::Persist { ticket, .. }) = member.replica.poll_output() else { panic!("not persisted first") };
     assert_eq!((member.replica.poll_output(), member.replies().len()), (None, 0));
     assert!(member.shared.tree().node("/a").is_none());
-    member.replica.handle(member.now, Input::Persisted { zxid });
+    member.replica.handle(member.now, Input::Persisted { through: ticket });
     assert_eq!(member.replies().len(), 1);
     assert!(member.shared.tree().node("/a").is_some());
 }
@@ -312,10 +318,10 @@ fn group_commit(member: &mut Member) -> Vec<(i32, usize)> {
     let mut last = None;
     loop {
         match member.replica.poll_output() {
-            Some(Output::Persist { zxid, .. }) => last = Some(zxid),
+            Some(Output::Persist { ticket, .. }) => last = Some(ticket),
             Some(_) => {}
             None => match last.take() {
-                Some(zxid) => member.replica.handle(member.now, Input::Persisted { zxid }),
+                Some(through) => member.replica.handle(member.now, Input::Persisted { through }),
                 None => break,
             },
         }
@@ -379,8 +385,8 @@ fn the_end_of_a_session_with_many_ephemerals_fits_into_the_log() {
     let outputs = member.settle();
     assert!(member.replies().iter().any(|reply| reply.close));
     for output in outputs {
-        if let Output::Persist { entry, .. } = output {
-            assert!(entry.len() <= 400, "{} bytes", entry.len());
+        if let Output::Persist { write: zab::Write::Append { payload, .. }, .. } = output {
+            assert!(payload.len() <= 400, "{} bytes", payload.len());
         }
     }
     assert_eq!(member.shared.tree().ephemeral_count(), 0);
@@ -397,8 +403,8 @@ fn no_write_is_proposed_that_the_log_cannot_hold() {
         let data = Some(Bytes::from(vec![0; length]));
         member.send(CONN, session, OpCode::Create, &CreateRequest { data, ..create("/s", 2) });
         for output in member.settle() {
-            if let Output::Persist { entry, .. } = output {
-                assert!(entry.len() <= 300, "{} bytes", entry.len());
+            if let Output::Persist { write: zab::Write::Append { payload, .. }, .. } = output {
+                assert!(payload.len() <= 300, "{} bytes", payload.len());
             }
         }
         codes.extend(member.replies().iter().map(|reply| split(&reply.frame).0.err));
@@ -598,7 +604,7 @@ fn the_end_of_a_session_names_its_znodes_unless_told_not_to() {
         member.send(CONN, session, OpCode::CloseSession, &0);
         let outputs = member.settle();
         let entry = outputs.iter().find_map(|output| match output {
-            Output::Persist { entry, .. } => Some(entry.clone()),
+            Output::Persist { write: zab::Write::Append { payload, .. }, .. } => Some(payload.clone()),
             _ => None,
         });
         let record = TxnRecord::from_bytes(&entry.unwrap()).unwrap();

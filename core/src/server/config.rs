@@ -107,6 +107,8 @@ pub struct ServerConfig {
     pub init_limit_ticks: Option<u32>,
     /// `syncLimit`, in ticks: how far a learner may fall behind. `None`: not given.
     pub sync_limit_ticks: Option<u32>,
+    /// How the members of an ensemble talk to each other.
+    pub quorum: QuorumConfig,
     /// What the operator should hear about the file it came from. Log each when the server starts.
     pub warnings: Vec<Warning>,
 }
@@ -162,6 +164,7 @@ impl Default for ServerConfig {
             ensemble: None,
             init_limit_ticks: None,
             sync_limit_ticks: None,
+            quorum: QuorumConfig::default(),
             warnings: Vec::new(),
         }
     }
@@ -228,6 +231,42 @@ impl ServerConfig {
             "the configuration lists {participants} participant(s) of an ensemble, and this version serves only \
              standalone: give one server.N line with standaloneEnabled=true, or none"
         )))
+    }
+}
+
+/// How the members of an ensemble talk to each other (protocol §4.2). A standalone server has no use for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuorumConfig {
+    /// `quorumListenOnAllIPs`: listen on all addresses rather than on those of the own `server.N`.
+    pub listen_on_all_ips: bool,
+    /// `multiAddress.enabled`: members may have several addresses, and tell each other so.
+    pub multi_address: bool,
+    /// `electionPortBindRetry`: attempts to take a port. 0: for ever.
+    pub bind_attempts: u32,
+    /// `cnxTimeout`, in milliseconds: how long a dial of an election port may take.
+    pub connect_timeout_ms: u32,
+    /// `connectToLearnerMasterLimit`, in ticks: how long a learner may take to reach its leader. `None`: `initLimit`.
+    pub leader_connect_limit_ticks: Option<u32>,
+    /// `fastleader.minNotificationInterval`, in milliseconds: how long a vote that has a quorum waits for a better one.
+    pub min_notification_ms: u32,
+    /// `fastleader.maxNotificationInterval`, in milliseconds: the longest pause between two sendings of the same vote.
+    pub max_notification_ms: u32,
+    /// `commitLogCount`: transactions kept in memory for learners that are a little behind.
+    pub commit_log_count: u32,
+}
+
+impl Default for QuorumConfig {
+    fn default() -> Self {
+        Self {
+            listen_on_all_ips: false,
+            multi_address: false,
+            bind_attempts: 3,
+            connect_timeout_ms: 5000,
+            leader_connect_limit_ticks: None,
+            min_notification_ms: 200,
+            max_notification_ms: 60_000,
+            commit_log_count: 500,
+        }
     }
 }
 

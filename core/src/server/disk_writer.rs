@@ -37,8 +37,10 @@ impl DiskWriter {
             let started_ms = self.clock.monotonic_ms();
             let batches: Vec<LogBatch> = std::iter::once(first).chain(batches.try_iter()).collect();
             let (txns, bytes) = self.append(&batches, started_ms)?;
-            let durable = self.sync()?;
-            if events.send(Event::Persisted(durable)).is_err() {
+            self.sync()?;
+            // Batches come in the order of their tickets.
+            let through = batches.last().map_or(0, |batch| batch.through);
+            if events.send(Event::Persisted(through)).is_err() {
                 return Ok(());
             }
             self.measure(&batches, started_ms);
@@ -75,15 +77,15 @@ impl DiskWriter {
         }
     }
 
-    fn sync(&mut self) -> Result<crate::wire::Zxid, Error> {
+    fn sync(&mut self) -> Result<(), Error> {
         let started = Instant::now();
-        let durable = self.log.sync()?;
+        self.log.sync()?;
         let took = started.elapsed();
         self.metrics.fsync_time.add(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
         if took > self.slow {
             tracing::warn!(ms = took.as_millis(), "syncing the transaction log was slow; writes wait for it");
         }
-        Ok(durable)
+        Ok(())
     }
 
     fn roll_if_due(&mut self, txns: u64, bytes: u64) -> Result<(), Error> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::config::ConfigError;
 use crate::storage;
+use crate::wire::HostPort;
 
 /// Why a server does not start, or cannot go on. The text is for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,19 @@ pub enum ServerError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A port for the other members cannot be listened on.
+    #[error(
+        "cannot listen on the {port} {address}: {source}; this server's own server.N line must name an address of this machine \
+         and free ports, or set quorumListenOnAllIPs=true"
+    )]
+    BindQuorum {
+        /// Which of the two ports.
+        port: &'static str,
+        /// The address.
+        address: HostPort,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] std::io::Error),
@@ -55,7 +69,7 @@ pub enum ServerError {
 
 impl ServerError {
     /// The exit code of the process, as the reference has it (protocol §4.1): 2 for the configuration, 3 for the data
-    /// directory, 1 for the rest.
+    /// directory, 14 for the ports of the ensemble, 1 for the rest.
     pub fn exit_code(&self) -> u8 {
         match self {
             ServerError::Config(_) => 2,
@@ -63,6 +77,7 @@ impl ServerError {
             | ServerError::NoDirectory { .. }
             | ServerError::NoDatabase { .. }
             | ServerError::DiskFailed => 3,
+            ServerError::BindQuorum { .. } => 14,
             ServerError::Bind { .. } | ServerError::Thread(_) => 1,
         }
     }

@@ -14,6 +14,7 @@ use super::registry::{Outgoing, Registry};
 use crate::replica::{ConnId, Input, Output, Replica, Request};
 use crate::wire::Zxid;
 use crate::wire::proto::ConnectRequest;
+use crate::zab::{Ticket, Write};
 
 /// What happens to the member.
 #[derive(Debug)]
@@ -24,8 +25,8 @@ pub(super) enum Event {
     Requests { requests: Vec<Request>, sent_ms: u64 },
     /// A connection is gone.
     Disconnected(ConnId),
-    /// The log is on disk up to here.
-    Persisted(Zxid),
+    /// Everything up to this ticket is on disk.
+    Persisted(Ticket),
     /// Tell when the sessions expire, by monotonic milliseconds.
     Sessions(oneshot::Sender<Vec<(u64, Vec<i64>)>>),
     /// End the thread.
@@ -36,6 +37,8 @@ pub(super) enum Event {
 #[derive(Debug, Default)]
 pub(super) struct LogBatch {
     pub(super) entries: Vec<(Zxid, Bytes)>,
+    /// The ticket of the last of them.
+    pub(super) through: Ticket,
     /// The monotonic millisecond in which they were sent.
     pub(super) sent_ms: u64,
 }
@@ -89,7 +92,7 @@ impl EventLoop {
             Event::Connect { conn, request } => self.replica.handle(now, Input::Connect { conn, request }),
             Event::Requests { requests, sent_ms } => self.requests(requests, sent_ms),
             Event::Disconnected(conn) => self.replica.handle(now, Input::Disconnected { conn }),
-            Event::Persisted(zxid) => self.replica.handle(now, Input::Persisted { zxid }),
+            Event::Persisted(through) => self.replica.handle(now, Input::Persisted { through }),
             Event::Sessions(answer) => {
                 self.touch();
                 // Who asked may be gone.
@@ -120,10 +123,21 @@ impl EventLoop {
     }
 
     fn pass_on(&mut self) -> Result<(), Stopped> {
-        let mut entries = Vec::new();
+        let (mut entries, mut through) = (Vec::new(), 0);
         while let Some(output) = self.replica.poll_output() {
             match output {
-                Output::Persist { zxid, entry } => entries.push((zxid, entry)),
+                Output::Persist { ticket, write: Write::Append { zxid, payload } } => {
+                    entries.push((zxid, payload));
+                    through = ticket;
+                }
+                // A standalone member only appends; to answer for what was not done would break its promises.
+                other @ (Output::Persist { .. }
+                | Output::ReplaceState { .. }
+                | Output::Zab(_)
+                | Output::RoleChanged(_)) => {
+                    tracing::error!(output = ?other, "a standalone server was asked for what only an ensemble does; it stops");
+                    return Err(Stopped);
+                }
                 Output::Connected { conn, response } => match self.registry.get(conn) {
                     Some(handle) => handle.send(Outgoing::Connected(response)),
                     None => self.metrics.stale_replies.add(1),
@@ -133,6 +147,10 @@ impl EventLoop {
                         handle.cancel.cancel();
                     }
                 }
+                Output::Fatal(why) => {
+                    tracing::error!(%why, "the member cannot go on; the server stops");
+                    return Err(Stopped);
+                }
             }
         }
         if entries.is_empty() {
@@ -140,6 +158,6 @@ impl EventLoop {
         }
         self.metrics.disk_entries.add(entries.len() as u64);
         self.metrics.disk_queue.fetch_add(entries.len(), Ordering::Relaxed);
-        self.log.send(LogBatch { entries, sent_ms: self.clock.monotonic_ms() }).map_err(|_| Stopped)
+        self.log.send(LogBatch { entries, through, sent_ms: self.clock.monotonic_ms() }).map_err(|_| Stopped)
     }
 }

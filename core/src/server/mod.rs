@@ -21,6 +21,7 @@ mod four_letter;
 mod listener;
 mod metrics;
 pub mod properties;
+pub mod quorum;
 mod registry;
 mod snapshotter;
 mod start;

@@ -61,6 +61,18 @@ impl SessionTracker {
         Ok(())
     }
 
+    /// As [`SessionTracker::touch`], and from now on with this timeout, which another member has agreed upon with the client.
+    ///
+    /// # Errors
+    /// [`TouchError`] when the session is not alive.
+    pub fn touch_for(&mut self, id: i64, timeout_ms: u64, at_ms: u64) -> Result<(), TouchError> {
+        self.check(id)?;
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.timeout_ms = timeout_ms;
+        }
+        self.touch(id, at_ms)
+    }
+
     /// Whether the session is alive.
     ///
     /// # Errors

@@ -2,13 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
+use super::Draft;
 use super::values::Bad;
-use super::{Draft, members};
 use crate::server::config::{ConfigError, ServerConfig, Warning};
-use crate::wire::ensemble::{Ensemble, Role};
+use crate::wire::ensemble::Ensemble;
 
 /// Below this the reference keeps three, so that one damaged snapshot is never the last.
 const MIN_SNAP_RETAIN_COUNT: u32 = 3;
+/// Below this the reference takes as many.
+const MIN_COMMIT_LOG_COUNT: u32 = 500;
 /// Below this the reference takes two.
 const MIN_SNAP_COUNT: u32 = 2;
 
@@ -32,6 +34,8 @@ impl Draft {
         self.config.ensemble = self.take_ensemble(dynamic)?;
         self.check_ensemble()?;
         self.config.client_address = self.client_address()?;
+        self.check_client_port()?;
+        self.warn_of_ensemble();
         Ok(self.config)
     }
 
@@ -55,6 +59,7 @@ impl Draft {
         let raised = [
             ("autopurge.snapRetainCount", &mut config.autopurge_snap_retain_count, MIN_SNAP_RETAIN_COUNT),
             ("snapCount", &mut config.snap_count, MIN_SNAP_COUNT),
+            ("commitLogCount", &mut config.quorum.commit_log_count, MIN_COMMIT_LOG_COUNT),
         ];
         for (key, value, min) in raised {
             if *value < min {
@@ -87,91 +92,6 @@ impl Draft {
         }
     }
 
-    fn take_ensemble(&self, dynamic: Option<Ensemble>) -> Result<Option<Ensemble>, ConfigError> {
-        match (dynamic, self.members.first()) {
-            (Some(_), Some(member)) => Err(self.contradiction(format!(
-                "{} stands in line {} while dynamicConfigFile is given: the servers must then all stand in that file",
-                member.key, member.line
-            ))),
-            (Some(ensemble), None) => Ok(Some(ensemble)),
-            (None, Some(_)) => members::build(&self.file, &self.members, 0).map(Some),
-            (None, None) => Ok(None),
-        }
-    }
-
-    fn check_ensemble(&self) -> Result<(), ConfigError> {
-        let Some(ensemble) = &self.config.ensemble else { return Ok(()) };
-        let (participants, observers) = (ensemble.participant_count(), ensemble.observer_count());
-        if participants == 0 {
-            return Err(self.contradiction("no server of the list is a participant: somebody must vote"));
-        }
-        if participants == 1 && observers > 0 && self.config.standalone_enabled {
-            return Err(self.contradiction(format!(
-                "one participant and {observers} observer(s) with standaloneEnabled=true: a standalone server has no \
-                 observers; set standaloneEnabled=false or list more participants"
-            )));
-        }
-        self.check_addresses(ensemble)?;
-        self.check_groups(ensemble)?;
-        if self.config.is_distributed() { self.check_member(ensemble) } else { Ok(()) }
-    }
-
-    fn check_addresses(&self, ensemble: &Ensemble) -> Result<(), ConfigError> {
-        let several = ensemble.members.iter().find(|(_, member)| member.addresses.len() > 1);
-        match several {
-            Some((id, _)) if !self.multi_address_enabled => Err(self.contradiction(format!(
-                "server.{id} has more than one address, which needs multiAddress.enabled=true"
-            ))),
-            _ => Ok(()),
-        }
-    }
-
-    /// With groups, each participant must be in exactly one, and a group has no strangers.
-    fn check_groups(&self, ensemble: &Ensemble) -> Result<(), ConfigError> {
-        let Some(hierarchy) = &ensemble.hierarchy else { return Ok(()) };
-        for (id, member) in &ensemble.members {
-            let groups = hierarchy.groups.values().flatten().filter(|&other| other == id).count();
-            if groups > 1 || (groups == 0 && member.role == Role::Participant) {
-                return Err(self.contradiction(format!(
-                    "server.{id} is in {groups} groups: with group.N or weight.N each participant must be in exactly one"
-                )));
-            }
-        }
-        let named = hierarchy.groups.values().flatten().chain(hierarchy.weights.keys());
-        match named.into_iter().find(|id| !ensemble.members.contains_key(id)) {
-            Some(id) => {
-                Err(self.contradiction(format!("a group or a weight names server {id}, and there is no server.{id}")))
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn check_member(&self, ensemble: &Ensemble) -> Result<(), ConfigError> {
-        let config = &self.config;
-        for (key, limit) in [("initLimit", config.init_limit_ticks), ("syncLimit", config.sync_limit_ticks)] {
-            if limit.is_none() {
-                return Err(
-                    self.contradiction(format!("{key} is missing: an ensemble needs it, in ticks, such as {key}=10"))
-                );
-            }
-        }
-        let file = config.data_dir.join("myid");
-        match config.server_id {
-            None => Err(self
-                .contradiction(format!("{} is missing: it holds this server's number N of server.N", file.display()))),
-            Some(id) if !ensemble.members.contains_key(&id) => {
-                Err(self.contradiction(format!("{} says {id}, and there is no server.{id}", file.display())))
-            }
-            // Its session ids would begin with the byte that marks a time to live (protocol §2.5).
-            Some(id) if id & 0xff == 0xff => Err(self.contradiction(format!(
-                "{} says {id}, which no member can be: the ephemeral znodes of its sessions would be taken for znodes with \
-                 a time to live; give another number, from 1 to 254",
-                file.display()
-            ))),
-            Some(_) => Ok(()),
-        }
-    }
-
     /// `clientPort`, or what this server's own `server.N` says; both only when they agree.
     fn client_address(&self) -> Result<Option<SocketAddr>, ConfigError> {
         let given = match (self.client_port.filter(|&port| port != 0), &self.client_port_address) {
@@ -201,7 +121,7 @@ impl Draft {
         addresses.next().ok_or_else(|| unresolved().at(&self.file, key, host))
     }
 
-    fn contradiction(&self, what: impl Into<String>) -> ConfigError {
+    pub(super) fn contradiction(&self, what: impl Into<String>) -> ConfigError {
         ConfigError::Contradiction { origin: self.file.clone(), what: what.into() }
     }
 }

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use super::Draft;
-use super::throttle_keys::THROTTLES;
+use super::throttle_keys::{THROTTLES, off_at_zero};
 use super::values::{Bad, MAX_INT, MAX_TICK_MS, Value};
 use crate::auth::{DigestAlgorithm, UnknownAlgorithm};
 use crate::server::config::FourLetterWords;
 use crate::storage::snapshot::Compression;
+use crate::wire::ensemble::Role;
 
 /// What became of a key whose value is allowed.
 pub(super) enum Verdict {
@@ -58,7 +59,15 @@ const ACTED_ON: &[(&str, Set)] = &[
     ("autopurge.purgeInterval", |d, v| put(&mut d.config.autopurge_purge_interval_ms, v.hours_ms())),
     ("standaloneEnabled", |d, v| put(&mut d.config.standalone_enabled, v.boolean())),
     ("reconfigEnabled", |d, v| put(&mut d.config.reconfig_enabled, v.boolean())),
-    ("multiAddress.enabled", |d, v| put(&mut d.multi_address_enabled, v.boolean())),
+    ("multiAddress.enabled", |d, v| put(&mut d.config.quorum.multi_address, v.boolean())),
+    ("quorumListenOnAllIPs", |d, v| put(&mut d.config.quorum.listen_on_all_ips, v.boolean())),
+    ("electionPortBindRetry", |d, v| put(&mut d.config.quorum.bind_attempts, v.int(0, MAX_INT))),
+    ("cnxTimeout", |d, v| put(&mut d.config.quorum.connect_timeout_ms, v.int(1, MAX_INT))),
+    ("connectToLearnerMasterLimit", |d, v| put(&mut d.config.quorum.leader_connect_limit_ticks, off_at_zero(v))),
+    ("fastleader.minNotificationInterval", |d, v| put(&mut d.config.quorum.min_notification_ms, v.int(1, MAX_INT))),
+    ("fastleader.maxNotificationInterval", |d, v| put(&mut d.config.quorum.max_notification_ms, v.int(1, MAX_INT))),
+    ("commitLogCount", |d, v| put(&mut d.config.quorum.commit_log_count, v.int(1, MAX_INT))),
+    ("peerType", |d, v| put(&mut d.peer_type, v.word(&ROLES).map(Some))),
     ("globalOutstandingLimit", |d, v| put(&mut d.config.global_outstanding_limit, v.int(1, MAX_INT))),
     ("preAllocSize", |d, v| put(&mut d.config.pre_alloc_kb, v.int(1, MAX_INT))),
     ("snapCount", |d, v| put(&mut d.config.snap_count, v.int(1, MAX_INT))),
@@ -95,6 +104,8 @@ const ACTED_ON: &[(&str, Set)] = &[
 const COMPRESSIONS: [(&str, Option<Compression>); 3] =
     [("", None), ("gz", Some(Compression::Gzip)), ("snappy", Some(Compression::Snappy))];
 
+const ROLES: [(&str, Role); 2] = [("participant", Role::Participant), ("observer", Role::Observer)];
+
 /// What a key that is not acted on may hold, so that a slip is found before the day on which it matters.
 enum Kind {
     Boolean,
@@ -102,7 +113,6 @@ enum Kind {
     /// A number of at least this.
     AtLeast(i64),
     Decimal,
-    Role,
     Text,
 }
 
@@ -118,18 +128,15 @@ const GROUP_COMMIT: &str = "accepted; here writes are always synced in groups, a
 /// The keys that are accepted and not acted on. A name that ends in `*` stands for all that begin with it.
 #[rustfmt::skip]
 const NOTED: &[(&[&str], Kind, &str)] = &[
-    (&["observerMasterPort", "connectToLearnerMasterLimit", "quorum.cnxn.threads.size", "commitLogCount", "cnxTimeout",
-        "multiAddress.reachabilityCheckTimeoutMs", "electionPortBindRetry", "fastleader.minNotificationInterval",
-        "fastleader.maxNotificationInterval", "leader.maxConcurrentSnapSyncs", "leader.maxConcurrentDiffSyncs",
+    (&["observerMasterPort", "quorum.cnxn.threads.size", "multiAddress.reachabilityCheckTimeoutMs", "leader.maxConcurrentSnapSyncs", "leader.maxConcurrentDiffSyncs",
         "leader.ackLoggingFrequency", "leaderConnectDelayDuringRetryMs", "observer.reconnectDelayMs",
         "observer.election.DelayMs", "observerMaster.sizeLimit"], Kind::AtLeast(0), ENSEMBLES),
     (&["quorumCnxnTimeoutMs", "leader.maxTimeToWaitForEpoch"], Kind::AtLeast(-1), ENSEMBLES),
-    (&["quorumListenOnAllIPs", "syncEnabled", "observer.syncEnabled", "sslQuorum", "portUnification",
+    (&["syncEnabled", "observer.syncEnabled", "sslQuorum", "portUnification",
         "sslQuorumReloadCertFiles", "quorum.auth.enableSasl", "quorum.auth.serverRequireSasl", "quorum.auth.learnerRequireSasl",
         "multiAddress.reachabilityCheckEnabled", "forceSnapshotSync", "tcpKeepAlive"], Kind::Boolean, ENSEMBLES),
     (&["leaderServes"], Kind::YesNo, ENSEMBLES),
     (&["snapshotSizeFactor"], Kind::Decimal, ENSEMBLES),
-    (&["peerType"], Kind::Role, ENSEMBLES),
     (&["quorum.auth.*", "oraclePath", "ensembleAuthName", "ssl.quorum.*"], Kind::Text, ENSEMBLES),
     (&["flushDelay", "maxWriteQueuePollTime", "maxBatchSize"], Kind::AtLeast(0), GROUP_COMMIT),
     (&["secureClientPort",
@@ -160,7 +167,6 @@ impl Kind {
             Self::YesNo => value.yes_no().map(drop),
             Self::AtLeast(min) => value.int(*min, i64::MAX).map(drop),
             Self::Decimal => value.decimal().map(drop),
-            Self::Role => value.word(&[("participant", ()), ("observer", ())]),
             Self::Text => Ok(()),
         }
     }

@@ -33,7 +33,20 @@ pub(super) fn read_dynamic(file: &Path, bytes: &[u8]) -> Result<Ensemble, Config
 /// Puts the keys together. Whether the whole makes sense is `finish`'s business.
 pub(super) fn build(file: &str, properties: &[Property], version: i64) -> Result<Ensemble, ConfigError> {
     let mut ensemble = Ensemble { version, ..Ensemble::default() };
+    let mut seen: Vec<(String, i64, usize)> = Vec::new();
     for property in properties {
+        // Also `server.1` and `server.01`: the reference takes the last of them and forgets the others without a word.
+        if let Some((what, id)) = property.key.split_once('.')
+            && let Ok(id) = id.parse::<i64>()
+        {
+            if let Some((.., line)) = seen.iter().find(|(other, number, _)| other == what && *number == id) {
+                return Err(ConfigError::Contradiction {
+                    origin: format!("{file}:{}", property.line),
+                    what: format!("{what}.{id} stands in line {line} already: give each server a number of its own"),
+                });
+            }
+            seen.push((what.to_owned(), id, property.line));
+        }
         let set = ensemble.set(&property.key, &property.value).map_err(Bad::new);
         set.map_err(|bad| bad.at(&format!("{file}:{}", property.line), &property.key, &property.value))?;
     }

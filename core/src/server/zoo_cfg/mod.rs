@@ -3,6 +3,7 @@
 //! The file's syntax is [`super::properties`], its vocabulary is `keys`, and what the values mean together is
 //! `finish`. This file alone touches the disk. It starts nothing and creates nothing.
 
+mod ensemble;
 mod finish;
 mod keys;
 mod members;
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use super::config::{ConfigError, ServerConfig, Warning};
 use super::properties::{self, Property};
 use crate::auth::DigestAlgorithm;
+use crate::wire::ensemble::Role;
 use values::{Bad, Value};
 
 /// Reads the file, the dynamic file it may name, and `myid` in its `dataDir`. Resolves `clientPortAddress`; blocks.
@@ -74,7 +76,8 @@ struct Draft {
     client_port_address: Option<String>,
     min_session_timeout_ms: Option<u32>,
     max_session_timeout_ms: Option<u32>,
-    multi_address_enabled: bool,
+    /// `peerType`, which the list of servers overrides.
+    peer_type: Option<Role>,
     digest_enabled: bool,
     digest_algorithm: DigestAlgorithm,
     enforce_auth: bool,
@@ -94,7 +97,7 @@ impl Draft {
             client_port_address: None,
             min_session_timeout_ms: None,
             max_session_timeout_ms: None,
-            multi_address_enabled: false,
+            peer_type: None,
             digest_enabled: true,
             digest_algorithm: DigestAlgorithm::default(),
             enforce_auth: false,
@@ -110,7 +113,9 @@ impl Draft {
 
     /// Of two lines with the same key the later one counts, and the operator hears of it.
     fn without_duplicates(&mut self, properties: Vec<Property>) -> Vec<Property> {
-        let last: HashMap<String, usize> = properties.iter().map(|p| (p.key.clone(), p.line)).collect();
+        // Of servers, which `members` looks at, a second one is an error.
+        let single = properties.iter().filter(|p| !members::is_member_key(&p.key));
+        let last: HashMap<String, usize> = single.map(|p| (p.key.clone(), p.line)).collect();
         let mut kept = Vec::with_capacity(last.len());
         for property in properties {
             match last.get(&property.key) {

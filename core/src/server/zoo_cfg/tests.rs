@@ -4,6 +4,7 @@
 use super::*;
 use crate::auth::DigestAlgorithm;
 use crate::server::config::FourLetterWords;
+use crate::server::quorum::MemberSettings;
 use crate::storage::snapshot::Compression;
 use proptest::prelude::*;
 
@@ -31,10 +32,20 @@ fn reads_the_sample_of_the_reference() {
     assert_eq!(config, expected);
 }
 
+type Change = fn(&mut ServerConfig);
+
+fn each_changes_only_its_own(table: &[(&str, Change)]) {
+    let blank = read_text("dataDir=/d").unwrap();
+    for (text, change) in table {
+        let mut expected = blank.clone();
+        change(&mut expected);
+        assert_eq!(read_text(&format!("dataDir=/d\n{text}")).unwrap(), expected, "{text}");
+    }
+}
+
 /// Each key that is acted on must be read into its own field: each row changes one field and nothing else.
 #[test]
 fn every_key_sets_its_own_field() {
-    type Change = fn(&mut ServerConfig);
     let table: &[(&str, Change)] = &[
         ("dataLogDir=/logs", |c| c.data_log_dir = "/logs".into()),
         ("clientPort=2182", |c| c.client_address = Some(([0, 0, 0, 0], 2182).into())),
@@ -94,12 +105,23 @@ fn every_key_sets_its_own_field() {
         ("znode.container.maxNeverUsedIntervalMs=8", |c| c.container_max_never_used_ms = 8),
         ("znode.container.checkIntervalMs=10", |c| c.container_check_interval_ms = 10),
     ];
-    let blank = read_text("dataDir=/d").unwrap();
-    for (text, change) in table {
-        let mut expected = blank.clone();
-        change(&mut expected);
-        assert_eq!(read_text(&format!("dataDir=/d\n{text}")).unwrap(), expected, "{text}");
-    }
+    each_changes_only_its_own(table);
+}
+
+#[test]
+fn every_key_of_ensembles_sets_its_own_field() {
+    each_changes_only_its_own(&[
+        ("multiAddress.enabled=true", |c| c.quorum.multi_address = true),
+        ("quorumListenOnAllIPs=true", |c| c.quorum.listen_on_all_ips = true),
+        ("electionPortBindRetry=0", |c| c.quorum.bind_attempts = 0),
+        ("cnxTimeout=7", |c| c.quorum.connect_timeout_ms = 7),
+        ("connectToLearnerMasterLimit=0", |_| ()),
+        ("connectToLearnerMasterLimit=8", |c| c.quorum.leader_connect_limit_ticks = Some(8)),
+        ("fastleader.minNotificationInterval=9", |c| c.quorum.min_notification_ms = 9),
+        ("fastleader.maxNotificationInterval=1000", |c| c.quorum.max_notification_ms = 1000),
+        ("commitLogCount=600", |c| c.quorum.commit_log_count = 600),
+        ("peerType=observer", |_| ()),
+    ]);
 }
 
 /// Each row: a line of a file that is otherwise good, and words that the message must hold.
@@ -156,6 +178,14 @@ fn contradictions_are_refused() {
         (format!("dataDir=/d\n{LIMITS}{three}group.1=1:2"), "server.3 is in 0 groups"),
         (format!("dataDir=/d\n{LIMITS}{three}group.1=1:2:3\ngroup.2=3"), "server.3 is in 2 groups"),
         (format!("dataDir=/d\n{LIMITS}{three}group.1=1:2:3:4"), "no server.4"),
+        (format!("dataDir=/d\n{LIMITS}{three}group.1=1:2:3\nweight.9=1"), "no server.9"),
+        (format!("dataDir=/d\n{LIMITS}{three}server.02=d:1:2"), "zoo.cfg:7: server.2 stands in line 5 already"),
+        (format!("dataDir=/d\n{LIMITS}{three}server.2=d:1:2"), "zoo.cfg:7: server.2 stands in line 5 already"),
+        (format!("dataDir=/d\n{LIMITS}{three}server.4=b:3:1"), "server.2 and server.4 both have b:1"),
+        (
+            format!("dataDir=/d\n{LIMITS}fastleader.maxNotificationInterval=1"),
+            "fastleader.minNotificationInterval is 200",
+        ),
     ];
     for (text, words) in table {
         let message = read_text(&text).unwrap_err().to_string();
@@ -164,6 +194,17 @@ fn contradictions_are_refused() {
     let members = format!("dataDir=/d\n{LIMITS}server.255=a:1:2\nserver.2=b:1:2");
     let marked = read_as(255, &members).unwrap_err().to_string();
     assert!(marked.contains("says 255, which no member can be") && read_as(2, &members).is_ok(), "{marked}");
+    for id in [-1, 256] {
+        let outside = read_as(id, &format!("dataDir=/d\n{LIMITS}server.{id}=a:1:2\nserver.2=b:1:2")).unwrap_err();
+        assert!(outside.to_string().contains("a number from 1 to 254"), "{outside}");
+    }
+    for taken in ["clientPort=1", "clientPort=2\nclientPortAddress=127.0.0.1"] {
+        let text = format!("dataDir=/d\n{LIMITS}server.1=127.0.0.1:1:2\nserver.2=127.0.0.2:1:2\n{taken}");
+        let clash = read_as(1, &text).unwrap_err().to_string();
+        assert!(clash.contains("is also a port for members in server.1"), "{clash}");
+    }
+    let elsewhere = "server.1=127.0.0.1:1:2\nserver.2=b:1:2\nclientPort=1\nclientPortAddress=127.0.0.3";
+    assert!(read_as(1, &format!("dataDir=/d\n{LIMITS}{elsewhere}")).is_ok());
     let stranger = read_as(9, &format!("dataDir=/d\n{LIMITS}{three}")).unwrap_err().to_string();
     assert!(stranger.contains("says 9, and there is no server.9"), "{stranger}");
 }
@@ -190,6 +231,46 @@ fn warnings_name_the_key_and_what_becomes_of_it() {
         let warnings: Vec<_> = config.warnings.iter().map(Warning::to_string).collect();
         assert!(warnings.len() == 1 && warnings[0].contains(words), "{line}: {warnings:?}");
     }
+}
+
+/// What the reference says of lists that it takes all the same.
+#[test]
+fn lists_of_servers_that_are_not_wise_are_warned_of() {
+    let table = [
+        ("server.1=a:1:2", Some("runs standalone")),
+        ("server.1=a:1:2\nstandaloneEnabled=false", None),
+        ("server.1=a:1:2\nserver.2=b:1:2", Some("two participants tolerate no failure")),
+        ("server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2", None),
+        ("server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\nserver.4=d:1:2", Some("an odd number is better")),
+        ("server.1=a:1:2\nserver.2=b:1:2\ngroup.1=1:2", None),
+        ("server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\npeerType=observer", Some("the one that counts")),
+    ];
+    for (text, words) in table {
+        let config = read_as(1, &format!("dataDir=/d\n{LIMITS}{text}")).unwrap();
+        let warnings: Vec<_> = config.warnings.iter().map(Warning::to_string).collect();
+        match words {
+            None => assert!(warnings.is_empty(), "{text}: {warnings:?}"),
+            Some(words) => assert!(warnings.len() == 1 && warnings[0].contains(words), "{text}: {warnings:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_member_s_settings_follow_from_its_configuration() {
+    let three = "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\n";
+    let text = format!("dataDir=/d\n{LIMITS}{three}tickTime=100\ncommitLogCount=600\ncnxTimeout=9");
+    let member = MemberSettings::from_config(&read_as(2, &text).unwrap()).unwrap();
+    assert_eq!(
+        (member.zab.server_id, member.zab.tick_ms, member.zab.init_limit, member.zab.sync_limit),
+        (2, 100, 10, 5)
+    );
+    assert_eq!((member.zab.window_entries, member.zab.ensemble.members.len()), (600, 3));
+    assert!(member.quorums.are_met(|id| id < 3) && !member.quorums.are_met(|id| id < 2));
+    let sockets = member.sockets;
+    assert_eq!((sockets.connect_timeout.as_millis(), sockets.leader_timeout.as_millis()), (9, 1000));
+    assert_eq!((sockets.init_timeout.as_millis(), sockets.greeting_timeout.as_millis()), (1000, 500));
+    assert!(sockets.queue_bytes > member.zab.window_bytes);
+    assert!(MemberSettings::from_config(&read_as(1, "dataDir=/d\nserver.1=a:1:2").unwrap()).is_none());
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(super) const THROTTLES: &[(&str, Set)] = &[
 ];
 
 /// A limit, of which 0 is none.
-fn off_at_zero(value: Value<'_>) -> Result<Option<u32>, Bad> {
+pub(super) fn off_at_zero(value: Value<'_>) -> Result<Option<u32>, Bad> {
     Ok(Some(value.int(0, MAX_INT)?).filter(|&limit| limit > 0))
 }
 

@@ -1,0 +1,109 @@
+//! A member that follows: what only the leader can do is sent there, and answered when it comes back (protocol §5.8, §5.9).
+
+use bytes::Bytes;
+
+use super::commit::ok_reply;
+use super::{Config, ConnId, Origin, Output, Owner, Replica, Request, Time};
+use crate::jute::Encode;
+use crate::wire::OpCode;
+use crate::wire::quorum::{ForwardedRequest, Touch};
+use crate::wire::txn::TxnHeader;
+use crate::zab;
+
+/// A client that waits for the leader's word on its session.
+#[derive(Debug)]
+pub(super) struct Revalidation {
+    pub(super) conn: ConnId,
+    pub(super) timeout_ms: i32,
+    pub(super) read_only: Option<bool>,
+}
+
+/// A sync that was forwarded.
+#[derive(Debug)]
+pub(super) struct ForwardedSync {
+    conn: ConnId,
+    xid: i32,
+    path: Option<String>,
+}
+
+/// When touches are to be given to consensus next, in monotonic milliseconds: twice a tick, as often as the leader asks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TouchTimer(pub(super) u64);
+
+impl TouchTimer {
+    pub(super) fn from(now: Time, config: &Config) -> Self {
+        TouchTimer(now.monotonic_ms + (config.tick_ms / 2).max(1))
+    }
+}
+
+impl Replica {
+    /// Sends a request to the leader, and notes whom its transaction answers.
+    pub(super) fn forward(&mut self, request: &Request) {
+        let Request { conn, session, xid, op, .. } = *request;
+        self.forwarded.entry(session).or_default().push_back((xid, Origin::Request { conn, xid, op }));
+        self.send_to_leader(session, xid, op, request.body.clone(), Some(request.ids.to_vec()));
+    }
+
+    pub(super) fn forward_sync(&mut self, request: &Request, path: Option<String>) {
+        let Request { conn, session, xid, op, .. } = *request;
+        self.syncs.push_back(ForwardedSync { conn, xid, path });
+        self.send_to_leader(session, xid, op, request.body.clone(), Some(request.ids.to_vec()));
+    }
+
+    pub(super) fn forward_new_session(&mut self, session: i64, timeout_ms: i32, origin: Origin) {
+        self.forwarded.entry(session).or_default().push_back((0, origin));
+        self.send_to_leader(session, 0, OpCode::CreateSession, timeout_ms.to_bytes(), None);
+    }
+
+    fn send_to_leader(&mut self, session: i64, cxid: i32, op: OpCode, body: Bytes, ids: Option<Vec<crate::wire::Id>>) {
+        let request = ForwardedRequest { session, cxid, op: op.code(), body, ids };
+        self.peer.handle(self.now.monotonic_ms, zab::Input::Forward(request));
+    }
+
+    /// Whom the transaction of another member answers. Those of one session come in the order in which they were forwarded:
+    /// only the oldest can be meant.
+    pub(super) fn forwarded_origin(&mut self, header: &TxnHeader) -> Origin {
+        let Some(waiting) = self.forwarded.get_mut(&header.client_id) else { return Origin::Internal };
+        let found = waiting.pop_front_if(|(cxid, _)| *cxid == header.cxid);
+        if waiting.is_empty() {
+            self.forwarded.remove(&header.client_id);
+        }
+        found.map_or(Origin::Internal, |(_, origin)| origin)
+    }
+
+    /// The oldest forwarded sync is done.
+    pub(super) fn synced(&mut self) {
+        if let Some(ForwardedSync { conn, xid, path }) = self.syncs.pop_front() {
+            self.shared.sink().reply(conn, ok_reply(xid, self.applied, path.as_deref()), false);
+        }
+    }
+
+    /// Asks the leader whether a session lives that a client wants to resume here.
+    pub(super) fn revalidate(&mut self, session: i64, asked: Revalidation) {
+        let timeout_ms = asked.timeout_ms;
+        if let Some(earlier) = self.revalidating.insert(session, asked) {
+            self.outputs.push_back(Output::Close { conn: earlier.conn });
+        }
+        self.peer.handle(self.now.monotonic_ms, zab::Input::Revalidate { session, timeout_ms });
+    }
+
+    /// The leader's word. Without anybody who waits for it the client has gone, or has asked again.
+    pub(super) fn revalidated(&mut self, session: i64, valid: bool) {
+        let Some(Revalidation { conn, timeout_ms, read_only }) = self.revalidating.remove(&session) else { return };
+        if valid {
+            self.welcome(conn, session, timeout_ms, read_only);
+        } else {
+            self.turn_away(conn, session, read_only);
+        }
+    }
+
+    /// The clients of this learner were heard of.
+    pub(super) fn tell_leader_of(&mut self, touched: &[(i64, u64)]) {
+        let touches = touched.iter().filter_map(|(session, _)| match self.owners.get(session) {
+            Some(Owner::Local { timeout_ms, .. }) => Some(Touch { session: *session, timeout_ms: *timeout_ms }),
+            _ => None,
+        });
+        let touches = touches.collect();
+        self.peer.handle(self.now.monotonic_ms, zab::Input::Touched(touches));
+    }
+}

@@ -1,0 +1,234 @@
+//! Three members that talk to each other at once, each with a disk that keeps everything.
+
+use super::*;
+use crate::zab::{Epochs, RecentLog, Write};
+
+struct Ensemble {
+    members: BTreeMap<i64, Member>,
+    /// Who is at the two ends of a link.
+    links: BTreeMap<LinkId, (i64, i64)>,
+    answers: Vec<(i64, Output)>,
+    now: Time,
+}
+
+impl Ensemble {
+    fn new() -> Self {
+        let text = "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2";
+        let now = Time { monotonic_ms: 0, wall_ms: 1_000 };
+        let member = |id: i64| {
+            let told = Told::default();
+            let shared = Arc::new(Shared::new(DataTree::new(), BTreeMap::new(), Box::new(told.clone())));
+            let zab_config = zab::Config::new(id, text.parse().unwrap());
+            let log = RecentLog::new(Zxid::ZERO, Vec::new(), 500, 1 << 20);
+            let recovered = Recovered { epochs: Epochs::default(), log };
+            let replica =
+                Replica::member(config(u8::try_from(id).unwrap()), zab_config, recovered, Arc::clone(&shared), now);
+            (id, Member { replica: replica.unwrap(), shared, told, now, xid: 0 })
+        };
+        let members = [1, 2, 3].map(member).into();
+        let mut ensemble = Ensemble { members, links: BTreeMap::new(), answers: Vec::new(), now };
+        for id in [1, 2, 3] {
+            for peer in [1, 2, 3].into_iter().filter(|peer| *peer != id) {
+                ensemble.give(id, zab::Input::ElectionLinkUp { peer });
+            }
+        }
+        ensemble.settle();
+        for _ in 0..50 {
+            ensemble.pass(100);
+        }
+        ensemble
+    }
+
+    fn input(&mut self, id: i64, input: Input) {
+        let now = self.now;
+        if let Some(member) = self.members.get_mut(&id) {
+            member.now = now;
+            member.replica.handle(now, input);
+        }
+    }
+
+    fn give(&mut self, id: i64, input: zab::Input) {
+        self.input(id, Input::Zab(input));
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.now.monotonic_ms += ms;
+        let due: Vec<i64> = self
+            .members
+            .iter()
+            .filter(|(_, member)| member.replica.poll_timeout() <= self.now.monotonic_ms)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in due {
+            self.input(id, Input::Tick);
+        }
+        self.settle();
+    }
+
+    /// Carries out what the members want done until nobody wants anything.
+    fn settle(&mut self) {
+        let mut quiet = 0;
+        while quiet < 3 {
+            quiet = 0;
+            for id in [1, 2, 3] {
+                match self.members.get_mut(&id).and_then(|member| member.replica.poll_output()) {
+                    Some(output) => self.carry_out(id, output),
+                    None => quiet += 1,
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, id: i64, output: Output) {
+        let other = |links: &BTreeMap<LinkId, (i64, i64)>, link: LinkId| {
+            links.get(&link).map(|(dialler, leader)| if id == *dialler { *leader } else { *dialler })
+        };
+        match output {
+            Output::Persist { ticket, write } => {
+                let plain = !matches!(write, Write::Truncate { .. } | Write::InstallSnapshot { .. });
+                assert!(plain, "all begin empty and none falls behind");
+                self.input(id, Input::Persisted { through: ticket });
+            }
+            Output::Zab(zab::Output::Notify { to, notification }) => {
+                self.give(to, zab::Input::Notification { from: id, notification });
+            }
+            Output::Zab(zab::Output::Connect { leader }) if self.members.contains_key(&leader) => {
+                let link = self.links.len() as LinkId + 1;
+                self.links.insert(link, (id, leader));
+                self.give(leader, zab::Input::Accepted { link });
+                self.give(id, zab::Input::Connected { link, leader });
+            }
+            Output::Zab(zab::Output::Connect { leader }) => self.give(id, zab::Input::ConnectFailed { leader }),
+            Output::Zab(zab::Output::Send { link, packet }) => {
+                if let Some(to) = other(&self.links, link) {
+                    self.give(to, zab::Input::Packet { link, packet });
+                }
+            }
+            Output::Zab(zab::Output::Disconnect { link }) => {
+                if let Some(to) = other(&self.links, link) {
+                    self.give(to, zab::Input::LinkClosed { link });
+                }
+            }
+            other => self.answers.push((id, other)),
+        }
+    }
+
+    fn member(&mut self, id: i64) -> &mut Member {
+        self.members.get_mut(&id).unwrap()
+    }
+
+    fn leader(&self) -> i64 {
+        *self.members.iter().find(|(_, member)| member.replica.leads()).unwrap().0
+    }
+
+    fn follower(&self) -> i64 {
+        let follows = |member: &Member| matches!(member.replica.role(), Role::Following { .. });
+        *self.members.iter().find(|(_, member)| follows(member)).unwrap().0
+    }
+
+    fn connect(&mut self, id: i64, conn: ConnId, session_id: i64) -> Option<ConnectResponse> {
+        let password = Some(Bytes::copy_from_slice(&crate::session::password(session_id)));
+        let request = ConnectRequest { timeout_ms: 4_000, session_id, password, ..ConnectRequest::default() };
+        self.input(id, Input::Connect { conn, request });
+        self.settle();
+        self.answers.iter().rev().find_map(|(of, output)| match output {
+            Output::Connected { conn: to, response } if (*of, *to) == (id, conn) => Some(response.clone()),
+            _ => None,
+        })
+    }
+
+    /// The errors with which what was sent at `id` since the last time was answered.
+    fn codes(&self, id: i64) -> Vec<i32> {
+        self.members[&id].replies().iter().map(|reply| split(&reply.frame).0.err).collect()
+    }
+
+    fn assert_equal(&self) {
+        let digests: BTreeSet<u64> = self.members.values().map(|member| member.shared.tree().digest()).collect();
+        assert_eq!(digests.len(), 1, "the members' trees differ");
+    }
+
+    fn was_closed(&self, id: i64, conn: ConnId) -> bool {
+        self.answers.contains(&(id, Output::Close { conn }))
+    }
+}
+
+#[test]
+fn a_write_through_a_follower_is_applied_everywhere_and_answered_once_in_order() {
+    let mut ensemble = Ensemble::new();
+    let follower = ensemble.follower();
+    let session = ensemble.connect(follower, CONN, 0).unwrap().session_id;
+    let member = ensemble.member(follower);
+    member.send(CONN, session, OpCode::Create, &create("/a", 0));
+    member.send(CONN, session, OpCode::Create, &create("/a", 0));
+    member.send(CONN, session, OpCode::Sync, &PathOnly { path: "/a".into() });
+    member.send(CONN, session, OpCode::Create, &create("/b", 1));
+    ensemble.settle();
+    assert_eq!(ensemble.codes(follower), [0, ErrorCode::NodeExists.code(), 0, 0]);
+    assert!(ensemble.members.values().all(|member| member.shared.tree().node("/b").is_some()));
+    ensemble.assert_equal();
+}
+
+#[test]
+fn a_session_resumed_at_another_member_is_lost_to_the_first() {
+    let mut ensemble = Ensemble::new();
+    let (leader, follower) = (ensemble.leader(), ensemble.follower());
+    let session = ensemble.connect(leader, CONN, 0).unwrap().session_id;
+    assert_eq!(ensemble.connect(follower, CONN, session).unwrap().session_id, session);
+    assert!(ensemble.was_closed(leader, CONN));
+    assert_eq!(ensemble.connect(leader, 8, session).unwrap().session_id, session);
+    ensemble.member(follower).send(CONN, session, OpCode::Create, &create("/a", 0));
+    ensemble.settle();
+    assert!(ensemble.was_closed(follower, CONN), "the session has moved");
+    assert!(ensemble.codes(follower).is_empty());
+    assert!(ensemble.members[&leader].shared.tree().node("/a").is_none());
+    ensemble.assert_equal();
+}
+
+#[test]
+fn the_leader_ends_a_followers_session_that_is_not_heard_of() {
+    let mut ensemble = Ensemble::new();
+    let follower = ensemble.follower();
+    let session = ensemble.connect(follower, CONN, 0).unwrap().session_id;
+    ensemble.member(follower).send(CONN, session, OpCode::Create, &create("/e", 1));
+    ensemble.settle();
+    for _ in 0..40 {
+        let at_ms = ensemble.now.monotonic_ms;
+        ensemble.input(follower, Input::Touched(vec![(session, at_ms)]));
+        ensemble.pass(500);
+    }
+    assert!(!ensemble.was_closed(follower, CONN), "it is heard of");
+    for _ in 0..40 {
+        ensemble.pass(500);
+    }
+    assert!(ensemble.was_closed(follower, CONN));
+    assert!(ensemble.members.values().all(|member| member.shared.tree().node("/e").is_none()));
+    ensemble.assert_equal();
+}
+
+#[test]
+fn without_its_leader_a_member_closes_its_connections_and_sessions_survive() {
+    let mut ensemble = Ensemble::new();
+    let (leader, follower) = (ensemble.leader(), ensemble.follower());
+    let session = ensemble.connect(follower, CONN, 0).unwrap().session_id;
+    ensemble.member(follower).send(CONN, session, OpCode::Create, &create("/e", 1));
+    ensemble.settle();
+    ensemble.members.remove(&leader);
+    for (link, _) in ensemble.links.clone() {
+        for id in [1, 2, 3] {
+            ensemble.give(id, zab::Input::LinkClosed { link });
+        }
+    }
+    for id in [1, 2, 3] {
+        ensemble.give(id, zab::Input::ElectionLinkDown { peer: leader });
+    }
+    ensemble.settle();
+    assert!(ensemble.was_closed(follower, CONN));
+    // Long enough for an election, and shorter than the session's timeout.
+    for _ in 0..20 {
+        ensemble.pass(100);
+    }
+    let next = ensemble.leader();
+    assert_eq!(ensemble.connect(next, 9, session).unwrap().session_id, session);
+    assert!(ensemble.members[&next].shared.tree().node("/e").is_some());
+    ensemble.assert_equal();
+}
