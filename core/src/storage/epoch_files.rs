@@ -25,6 +25,11 @@ impl EpochFile {
         EpochFile { path: dir.join("acceptedEpoch") }
     }
 
+    /// `currentEpoch.tmp` in `dir`: what a reference server was about to make its current epoch.
+    pub(super) fn unfinished(dir: &Path) -> Self {
+        EpochFile { path: dir.join("currentEpoch.tmp") }
+    }
+
     /// The number, or `None` when there is no file.
     ///
     /// # Errors

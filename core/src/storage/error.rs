@@ -104,9 +104,36 @@ pub enum Error {
         /// Where the snapshots are.
         dir: PathBuf,
     },
+    /// Transactions that are needed are not in the log.
+    #[error("the log in {} does not lead from {base} to {zxid}: transactions are missing", dir.display())]
+    NotLogged {
+        /// The last one needed.
+        zxid: Zxid,
+        /// The one that they are to follow.
+        base: Zxid,
+        /// Where the log is.
+        dir: PathBuf,
+    },
+    /// The epoch files contradict each other, or the log.
+    #[error(
+        "the epochs in {} cannot be: {what}. A member that goes on with them could undo what it has promised; take it out of \
+         the ensemble, remove its data and let it come back empty, or restore its files",
+        dir.display()
+    )]
+    EpochMismatch {
+        /// Where the files are.
+        dir: PathBuf,
+        /// What contradicts what.
+        what: String,
+    },
 }
 
 impl Error {
+    /// Whether the files here do not hold the state that was asked for, so that only a snapshot from elsewhere can help.
+    pub fn wants_snapshot(&self) -> bool {
+        matches!(self, Error::CannotTruncate { .. } | Error::NotLogged { .. })
+    }
+
     /// Whether bytes on disk are damaged, as opposed to the disk or the caller being at fault.
     pub fn is_corruption(&self) -> bool {
         matches!(self, Error::Corrupt { .. } | Error::NoReadableSnapshot { .. })

@@ -46,6 +46,20 @@ pub fn snapshot_files(disk: &dyn Disk, dir: &Path) -> Result<Vec<SnapshotFile>, 
     Ok(files)
 }
 
+/// The snapshots that are to replace everything else, by zxid, ascending. See `install.rs`.
+pub(super) fn install_files(disk: &dyn Disk, dir: &Path) -> Result<Vec<(Zxid, PathBuf)>, Error> {
+    let mut files: Vec<_> = names(disk, dir)?
+        .iter()
+        .filter_map(|name| Some((hex(name.strip_prefix("install.")?)?, dir.join(name))))
+        .collect();
+    files.sort_unstable();
+    Ok(files)
+}
+
+pub(super) fn install_name(zxid: Zxid) -> String {
+    format!("install.{:x}", zxid.0)
+}
+
 pub(super) fn log_name(first: Zxid) -> String {
     format!("log.{:x}", first.0)
 }

@@ -23,6 +23,7 @@ pub struct Gap {
 #[derive(Debug)]
 pub struct LogIterator {
     disk: Arc<dyn Disk>,
+    dir: PathBuf,
     files: VecDeque<PathBuf>,
     current: Option<LogReader>,
     /// Whether the current file has given a transaction yet.
@@ -45,6 +46,7 @@ impl LogIterator {
         let first = files.iter().rposition(|(zxid, _)| *zxid <= from).unwrap_or(0);
         Ok(LogIterator {
             disk: disk.clone(),
+            dir: dir.to_owned(),
             files: files.into_iter().skip(first).map(|(_, path)| path).collect(),
             current: None,
             in_file: false,
@@ -82,6 +84,11 @@ impl LogIterator {
                 }
             }
         }
+    }
+
+    /// Where the log is.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// How the files read so far ended, oldest first.

@@ -12,33 +12,43 @@
 //! Who calls may rely on this: what [`TxnLog::sync`] returned for is found again by [`recover`] after any crash; what it
 //! did not return for may be there or not; nothing is ever found that was not appended.
 
+mod base_snapshot;
 mod checksum;
 pub mod disk;
 mod epoch_files;
+mod epochs;
 mod error;
 mod file_names;
 mod initialize_mark;
 mod input;
+mod install;
 mod log_iterator;
 mod log_reader;
+mod recent;
 mod recovery;
 mod report;
 mod retention;
 mod salvage;
 pub mod snapshot;
+mod store;
 mod trigger;
 mod txn_log;
 
+pub use base_snapshot::{BaseSnapshot, base_snapshot};
 pub use disk::{DirLock, Disk, MemDisk, RealDisk, lock};
 pub use epoch_files::EpochFile;
+pub use epochs::{Epochs, read_epochs};
 pub use error::Error;
 pub use file_names::{SnapshotFile, log_files, snapshot_files};
 pub use initialize_mark::{has_initialize_mark, remove_initialize_mark};
+pub use install::{ReceivedSnapshot, receive_snapshot};
 pub use log_iterator::{Gap, LogIterator};
 pub use log_reader::{LogEnd, LogEntry, LogReader};
+pub use recent::{LogRange, RecentEntries, log_range, recent_entries};
 pub use recovery::{RecoverOptions, Recovered, recover, restore};
 pub use report::{DigestReport, RecoveryReport, SnapshotReport};
 pub use retention::{drop_snapshots_after, purge};
+pub use store::{Store, StoreOptions};
 pub use trigger::{SnapshotDue, SnapshotPolicy, SnapshotTrigger};
 pub use txn_log::{LogOptions, TxnLog};
 

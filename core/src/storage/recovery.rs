@@ -11,7 +11,7 @@ use super::log_iterator::LogIterator;
 use super::log_reader::{LogEnd, LogEntry};
 use super::report::{DigestReport, RecoveryReport, SnapshotReport};
 use super::snapshot::{self, Image, SnapshotDigest};
-use super::{DEFAULT_MAX_ENTRY_BYTES, Disk, Error, SnapshotFile};
+use super::{DEFAULT_MAX_ENTRY_BYTES, Disk, Error, SnapshotFile, install};
 use crate::tree::{Change, DataTree, Outcome};
 use crate::wire::Zxid;
 use crate::wire::txn::{DIGEST_VERSION, TxnDigest};
@@ -62,7 +62,18 @@ pub fn recover(
     options: &RecoverOptions,
 ) -> Result<Recovered, Error> {
     refuse_misplaced(disk.as_ref(), snap_dir, log_dir)?;
+    install::finish(disk.as_ref(), snap_dir, log_dir)?;
     remove_leftovers(disk.as_ref(), snap_dir)?;
+    load(disk, snap_dir, log_dir, options)
+}
+
+/// As [`recover`], in directories that were recovered before and may be in use: it looks for no leftovers.
+pub(super) fn load(
+    disk: &Arc<dyn Disk>,
+    snap_dir: &Path,
+    log_dir: &Path,
+    options: &RecoverOptions,
+) -> Result<Recovered, Error> {
     let mut report = RecoveryReport::default();
     let has_logs = !log_files(disk.as_ref(), log_dir)?.is_empty();
     let image = match load_snapshot(disk.as_ref(), snap_dir, options, &mut report)? {

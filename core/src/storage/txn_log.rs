@@ -86,6 +86,11 @@ impl TxnLog {
         }
     }
 
+    /// As [`TxnLog::open`], for a directory whose last transaction is `last`: none up to it can be appended.
+    pub(super) fn open_after(disk: Arc<dyn Disk>, dir: PathBuf, options: LogOptions, last: Zxid) -> Self {
+        TxnLog { last_appended: last, durable: last, ..TxnLog::open(disk, dir, options) }
+    }
+
     /// Puts a transaction into the buffer: `entry` is its header, its record and, where digests are on, its digest, just as
     /// Zab proposes it. Nothing is written before [`TxnLog::sync`].
     ///

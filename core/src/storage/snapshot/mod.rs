@@ -9,6 +9,7 @@ mod compression;
 mod image;
 mod items;
 mod reader;
+mod receive;
 mod snappy;
 mod write;
 
@@ -16,4 +17,5 @@ pub use compression::Compression;
 pub use image::{Image, SnapshotDigest, is_plausible, read, read_stream};
 pub use items::Item;
 pub use reader::SnapshotReader;
+pub(super) use receive::keep_stream;
 pub use write::{SnapshotOptions, Written, write, write_stream};

@@ -119,7 +119,7 @@ fn digest_block(cursor: &SnapshotCursor, look: &mut impl FnMut(&mut dyn FnMut(&D
 
 /// A file whose every byte, before it is compressed, counts for the checksums of its seals. Small pieces are gathered, as a
 /// file wants large writes.
-struct Sealed<'a> {
+pub(super) struct Sealed<'a> {
     out: Encoder<File<'a>>,
     path: &'a Path,
     buffer: BytesMut,
@@ -135,12 +135,12 @@ struct File<'a> {
 const BUFFER_BYTES: usize = 64 << 10;
 
 impl<'a> Sealed<'a> {
-    fn new(file: &'a mut dyn DiskWriter, path: &'a Path, compression: Option<Compression>) -> Self {
+    pub(super) fn new(file: &'a mut dyn DiskWriter, path: &'a Path, compression: Option<Compression>) -> Self {
         let out = Encoder::new(compression, File { file, bytes: 0 });
         Sealed { out, path, buffer: BytesMut::with_capacity(BUFFER_BYTES), adler: Adler32::new() }
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.adler.write_slice(bytes);
         self.buffer.extend_from_slice(bytes);
         if self.buffer.len() >= BUFFER_BYTES {
@@ -149,14 +149,14 @@ impl<'a> Sealed<'a> {
         Ok(())
     }
 
-    fn seal(&mut self) -> Result<(), Error> {
+    pub(super) fn seal(&mut self) -> Result<(), Error> {
         let mut seal = BytesMut::new();
         seal.put_long(checksum::value(self.adler));
         seal.put_str(END_MARK);
         self.write(&seal)
     }
 
-    fn finish(mut self) -> Result<u64, Error> {
+    pub(super) fn finish(mut self) -> Result<u64, Error> {
         self.flush()?;
         let file = self.out.finish().map_err(Error::io("write", self.path))?;
         Ok(file.bytes)
