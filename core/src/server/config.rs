@@ -218,19 +218,10 @@ impl ServerConfig {
         Err(ConfigError::Senseless(complaint))
     }
 
-    /// Refuses what this version cannot run yet.
-    ///
-    /// # Errors
-    /// [`ConfigError::NotYet`] for a member of an ensemble.
-    pub fn require_standalone(&self) -> Result<(), ConfigError> {
-        if !self.is_distributed() {
-            return Ok(());
-        }
-        let participants = self.ensemble.as_ref().map_or(0, Ensemble::participant_count);
-        Err(ConfigError::NotYet(format!(
-            "the configuration lists {participants} participant(s) of an ensemble, and this version serves only \
-             standalone: give one server.N line with standaloneEnabled=true, or none"
-        )))
+    /// What the ids of this server's sessions begin with: `myid`, or 1 standalone, whatever `myid` says (protocol §2.11).
+    pub(super) fn session_server_id(&self) -> u8 {
+        let own = self.server_id.filter(|_| self.is_distributed());
+        own.and_then(|id| u8::try_from(id).ok()).unwrap_or(1)
     }
 }
 
@@ -364,9 +355,6 @@ pub enum ConfigError {
     /// Nobody could connect.
     #[error("clientPort is not set, so no client could connect: add a line such as clientPort=2181")]
     NoClientPort,
-    /// Valid, and not implemented.
-    #[error("not yet: {0}")]
-    NotYet(String),
     /// The arguments of `menagerie server` are neither a file nor a port and a directory.
     #[error("expected [zoo.cfg] or <clientPort> <dataDir> [tickTime] [maxClientCnxns], got {0} arguments")]
     Usage(usize),

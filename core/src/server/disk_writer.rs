@@ -1,4 +1,5 @@
-//! The disk thread: whatever has queued becomes one write and one `fdatasync`, then the member is told (group commit).
+//! The disk thread: whatever has queued becomes one write and one `fdatasync`, then the member is told (group commit). What an
+//! ensemble asks of a disk beside that, epochs, truncation and snapshots of a leader, is done between two such groups.
 //!
 //! A disk error ends the thread: nothing is acknowledged any more, and the server says why and stops.
 
@@ -8,15 +9,56 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::clock::Clock;
-use super::event_loop::{Event, LogBatch};
+use super::event_loop::Event;
 use super::metrics::Metrics;
 use super::snapshotter::Snapshotter;
-use crate::storage::{DirLock, Disk, Error, RealDisk, SnapshotDue, SnapshotTrigger, TxnLog};
+use crate::storage::{
+    DirLock, Disk, Error, RealDisk, ReceivedSnapshot, Recovered, SnapshotDue, SnapshotTrigger, Store,
+};
+use crate::wire::Zxid;
+use crate::zab::Ticket;
+
+/// What the disk is to do, in the order of the tickets.
+#[derive(Debug)]
+pub(super) enum DiskTask {
+    /// Add to the log.
+    Append(LogBatch),
+    /// Anything else, by itself.
+    Change {
+        /// Its ticket.
+        ticket: Ticket,
+        /// What to do.
+        change: Change,
+        /// Whether the state is to be read again afterwards.
+        reload: bool,
+    },
+}
+
+/// Entries for the log, in their order.
+#[derive(Debug, Default)]
+pub(super) struct LogBatch {
+    pub(super) entries: Vec<(Zxid, Bytes)>,
+    /// The ticket of the last of them.
+    pub(super) through: Ticket,
+    /// The monotonic millisecond in which they were sent.
+    pub(super) sent_ms: u64,
+}
+
+/// A change of the disk that is no new entry of the log.
+#[derive(Debug)]
+pub(super) enum Change {
+    AcceptedEpoch(u32),
+    CurrentEpoch(u32),
+    Truncate { to: Zxid },
+    Install(Box<ReceivedSnapshot>),
+}
 
 /// What the disk thread works with.
 pub(super) struct DiskWriter {
-    pub(super) log: TxnLog,
+    pub(super) store: Store,
     /// No other server writes here while this one may.
     pub(super) _locks: Vec<DirLock>,
     pub(super) trigger: SnapshotTrigger,
@@ -27,26 +69,91 @@ pub(super) struct DiskWriter {
     pub(super) metrics: Arc<Metrics>,
 }
 
+/// The member's thread is gone, or the disk fails.
+enum End {
+    NobodyListens,
+    Failed(Error),
+}
+
+impl From<Error> for End {
+    fn from(error: Error) -> Self {
+        End::Failed(error)
+    }
+}
+
 impl DiskWriter {
     /// Runs until the member's thread is gone.
     ///
     /// # Errors
     /// The first failure to write or to sync.
-    pub(super) fn run(mut self, batches: &Receiver<LogBatch>, events: &Sender<Event>) -> Result<(), Error> {
-        while let Ok(first) = batches.recv() {
-            let started_ms = self.clock.monotonic_ms();
-            let batches: Vec<LogBatch> = std::iter::once(first).chain(batches.try_iter()).collect();
-            let (txns, bytes) = self.append(&batches, started_ms)?;
-            self.sync()?;
-            // Batches come in the order of their tickets.
-            let through = batches.last().map_or(0, |batch| batch.through);
-            if events.send(Event::Persisted(through)).is_err() {
-                return Ok(());
+    pub(super) fn run(mut self, tasks: &Receiver<Vec<DiskTask>>, events: &Sender<Event>) -> Result<(), Error> {
+        while let Ok(first) = tasks.recv() {
+            let tasks: Vec<DiskTask> = std::iter::once(first).chain(tasks.try_iter()).flatten().collect();
+            match self.carry_out(tasks, events) {
+                Ok(()) => {}
+                Err(End::NobodyListens) => return Ok(()),
+                Err(End::Failed(error)) => return Err(error),
             }
-            self.measure(&batches, started_ms);
-            self.roll_if_due(txns, bytes)?;
         }
         Ok(())
+    }
+
+    fn carry_out(&mut self, tasks: Vec<DiskTask>, events: &Sender<Event>) -> Result<(), End> {
+        let mut batches = Vec::new();
+        for task in tasks {
+            match task {
+                DiskTask::Append(batch) => batches.push(batch),
+                DiskTask::Change { ticket, change, reload } => {
+                    self.log(&batches, events)?;
+                    batches.clear();
+                    self.change(change)?;
+                    tell(events, Event::Persisted(ticket))?;
+                    if reload {
+                        let recovered = self.reload()?;
+                        tell(events, Event::Reloaded { through: ticket, recovered: Box::new(recovered) })?;
+                    }
+                }
+            }
+        }
+        self.log(&batches, events)
+    }
+
+    /// Adds everything to the log, and tells the member when it is on disk.
+    fn log(&mut self, batches: &[LogBatch], events: &Sender<Event>) -> Result<(), End> {
+        // Batches come in the order of their tickets.
+        let Some(through) = batches.last().map(|batch| batch.through) else { return Ok(()) };
+        let started_ms = self.clock.monotonic_ms();
+        let (txns, bytes) = self.append(batches, started_ms)?;
+        self.sync()?;
+        tell(events, Event::Persisted(through))?;
+        self.measure(batches, started_ms);
+        self.roll_if_due(txns, bytes)?;
+        Ok(())
+    }
+
+    fn change(&mut self, change: Change) -> Result<(), Error> {
+        match change {
+            Change::AcceptedEpoch(epoch) => self.store.set_accepted_epoch(epoch),
+            Change::CurrentEpoch(epoch) => self.store.set_current_epoch(epoch),
+            Change::Truncate { to } => {
+                tracing::info!(%to, "removing what the leader does not have from the log");
+                let snapshotter = Arc::clone(&self.snapshotter);
+                snapshotter.exclusively(|| self.store.truncate(to))
+            }
+            Change::Install(snapshot) => {
+                tracing::info!(zxid = %snapshot.zxid(), "putting the leader's snapshot in place of log and state");
+                let snapshotter = Arc::clone(&self.snapshotter);
+                snapshotter.exclusively(|| self.store.install(&snapshot))
+            }
+        }
+    }
+
+    /// The state as the disk has it. Until the member has it there is nothing to make a snapshot of.
+    fn reload(&mut self) -> Result<Recovered, Error> {
+        self.snapshotter.suspend();
+        let recovered = self.store.reload()?;
+        tracing::info!("{}", recovered.report);
+        Ok(recovered)
     }
 
     /// Appends everything to the log; how many entries, and of how many bytes.
@@ -58,7 +165,7 @@ impl DiskWriter {
             let waited_ms = started_ms.saturating_sub(batch.sent_ms);
             self.metrics.disk_queue_time.add_many(waited_ms, batch.entries.len() as u64);
             for (zxid, entry) in &batch.entries {
-                self.log.append(*zxid, entry)?;
+                self.store.append(*zxid, entry)?;
                 txns += 1;
                 bytes += entry.len() as u64;
             }
@@ -79,7 +186,7 @@ impl DiskWriter {
 
     fn sync(&mut self) -> Result<(), Error> {
         let started = Instant::now();
-        self.log.sync()?;
+        self.store.sync()?;
         let took = started.elapsed();
         self.metrics.fsync_time.add(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
         if took > self.slow {
@@ -89,15 +196,19 @@ impl DiskWriter {
     }
 
     fn roll_if_due(&mut self, txns: u64, bytes: u64) -> Result<(), Error> {
-        let due = self.trigger.logged(txns, bytes, self.log.file_bytes());
+        let due = self.trigger.logged(txns, bytes, self.store.file_bytes());
         if due != SnapshotDue::No {
-            self.log.roll()?;
+            self.store.roll()?;
         }
         if due == SnapshotDue::RollAndSnapshot {
             self.snapshotter.start();
         }
         Ok(())
     }
+}
+
+fn tell(events: &Sender<Event>, event: Event) -> Result<(), End> {
+    events.send(event).map_err(|_| End::NobodyListens)
 }
 
 /// The disk of this machine.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::config::ConfigError;
 use crate::storage;
 use crate::wire::HostPort;
+use crate::zab::EpochError;
 
 /// Why a server does not start, or cannot go on. The text is for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +58,9 @@ pub enum ServerError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The member's epochs and its log cannot be of one moment.
+    #[error("{0}")]
+    Epochs(#[from] EpochError),
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] std::io::Error),
@@ -74,6 +78,7 @@ impl ServerError {
         match self {
             ServerError::Config(_) => 2,
             ServerError::Storage(_)
+            | ServerError::Epochs(_)
             | ServerError::NoDirectory { .. }
             | ServerError::NoDatabase { .. }
             | ServerError::DiskFailed => 3,

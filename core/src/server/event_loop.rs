@@ -5,16 +5,19 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
-use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::clock::Clock;
+use super::disk_writer::{DiskTask, LogBatch};
 use super::metrics::Metrics;
+use super::peers::{Peers, Stopped};
+use super::quorum::Arrival;
 use super::registry::{Outgoing, Registry};
-use crate::replica::{ConnId, Input, Output, Replica, Request};
-use crate::wire::Zxid;
+use super::snapshotter::Snapshotter;
+use crate::replica::{ConnId, Input, Output, Replica, Request, Shared};
+use crate::storage::Recovered;
 use crate::wire::proto::ConnectRequest;
-use crate::zab::{Ticket, Write};
+use crate::zab::{Role, Ticket, Write};
 
 /// What happens to the member.
 #[derive(Debug)]
@@ -25,37 +28,38 @@ pub(super) enum Event {
     Requests { requests: Vec<Request>, sent_ms: u64 },
     /// A connection is gone.
     Disconnected(ConnId),
+    /// Something came from another member.
+    Peer(Arrival),
     /// Everything up to this ticket is on disk.
     Persisted(Ticket),
+    /// The state was read from disk as of this ticket.
+    Reloaded { through: Ticket, recovered: Box<Recovered> },
     /// Tell when the sessions expire, by monotonic milliseconds.
     Sessions(oneshot::Sender<Vec<(u64, Vec<i64>)>>),
+    /// Do nothing until the other end is gone.
+    Hold(Receiver<()>),
     /// End the thread.
     Stop,
-}
-
-/// Entries for the log, in their order.
-#[derive(Debug, Default)]
-pub(super) struct LogBatch {
-    pub(super) entries: Vec<(Zxid, Bytes)>,
-    /// The ticket of the last of them.
-    pub(super) through: Ticket,
-    /// The monotonic millisecond in which they were sent.
-    pub(super) sent_ms: u64,
 }
 
 /// What the thread works with.
 pub(super) struct EventLoop {
     pub(super) replica: Replica,
+    pub(super) shared: Arc<Shared>,
     pub(super) clock: Clock,
     pub(super) registry: Arc<Registry>,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) log: Sender<LogBatch>,
+    pub(super) snapshotter: Arc<Snapshotter>,
+    /// The other members; a standalone server has none.
+    pub(super) peers: Option<Peers>,
+    /// Where it is told what this member does.
+    pub(super) role: watch::Sender<Role>,
+    pub(super) disk: Sender<Vec<DiskTask>>,
+    /// What the disk is to do at the end of this turn.
+    pub(super) tasks: Vec<DiskTask>,
 }
 
-/// Ends the thread.
-struct Stopped;
-
-/// Events taken in one turn before their outputs are passed on.
+/// Events taken in one turn before the disk is told of what they ask of it.
 const MOST_PER_TURN: usize = 256;
 
 impl EventLoop {
@@ -66,7 +70,10 @@ impl EventLoop {
     }
 
     fn run_until_stopped(&mut self, events: &Receiver<Event>) -> Result<(), Stopped> {
+        // A member of an ensemble begins by asking for votes.
+        self.pass_on()?;
         loop {
+            self.flush()?;
             let wait_ms = self.replica.poll_timeout().saturating_sub(self.clock.monotonic_ms());
             match events.recv_timeout(Duration::from_millis(wait_ms)) {
                 Ok(event) => {
@@ -81,8 +88,8 @@ impl EventLoop {
             if self.clock.monotonic_ms() >= self.replica.poll_timeout() {
                 self.touch();
                 self.replica.handle(self.clock.now(), Input::Tick);
+                self.pass_on()?;
             }
-            self.pass_on()?;
         }
     }
 
@@ -92,15 +99,28 @@ impl EventLoop {
             Event::Connect { conn, request } => self.replica.handle(now, Input::Connect { conn, request }),
             Event::Requests { requests, sent_ms } => self.requests(requests, sent_ms),
             Event::Disconnected(conn) => self.replica.handle(now, Input::Disconnected { conn }),
+            Event::Peer(arrival) => {
+                if let Some(peers) = &self.peers {
+                    peers.note(&arrival.input);
+                }
+                self.replica.handle(now, Input::Zab(arrival.input));
+            }
             Event::Persisted(through) => self.replica.handle(now, Input::Persisted { through }),
+            Event::Reloaded { through, recovered } => {
+                let Recovered { tree, sessions, .. } = *recovered;
+                self.shared.replace(tree, sessions);
+                self.snapshotter.resume();
+                self.replica.handle(now, Input::StateReplaced { through });
+            }
             Event::Sessions(answer) => {
                 self.touch();
                 // Who asked may be gone.
                 let _ = answer.send(self.replica.session_buckets());
             }
+            Event::Hold(held) => drop(held.recv()),
             Event::Stop => return Err(Stopped),
         }
-        Ok(())
+        self.pass_on()
     }
 
     fn requests(&mut self, requests: Vec<Request>, sent_ms: u64) {
@@ -122,21 +142,16 @@ impl EventLoop {
         self.replica.handle(self.clock.now(), Input::Touched(self.registry.touched()));
     }
 
+    /// Carries out what the member wants done, but for the disk, which is told at the end of the turn.
     fn pass_on(&mut self) -> Result<(), Stopped> {
-        let (mut entries, mut through) = (Vec::new(), 0);
         while let Some(output) = self.replica.poll_output() {
             match output {
-                Output::Persist { ticket, write: Write::Append { zxid, payload } } => {
-                    entries.push((zxid, payload));
-                    through = ticket;
-                }
-                // A standalone member only appends; to answer for what was not done would break its promises.
-                other @ (Output::Persist { .. }
-                | Output::ReplaceState { .. }
-                | Output::Zab(_)
-                | Output::RoleChanged(_)) => {
-                    tracing::error!(output = ?other, "a standalone server was asked for what only an ensemble does; it stops");
-                    return Err(Stopped);
+                Output::Persist { ticket, write } => self.persist(ticket, write)?,
+                Output::ReplaceState { ticket } => self.reload_after(ticket)?,
+                Output::Zab(output) => self.peers()?.carry_out(output, &self.shared),
+                Output::RoleChanged(role) => {
+                    tracing::info!(?role, zxid = %self.shared.tree().last_zxid(), "this member's role has changed");
+                    self.role.send_replace(role);
                 }
                 Output::Connected { conn, response } => match self.registry.get(conn) {
                     Some(handle) => handle.send(Outgoing::Connected(response)),
@@ -153,11 +168,64 @@ impl EventLoop {
                 }
             }
         }
-        if entries.is_empty() {
+        Ok(())
+    }
+
+    fn persist(&mut self, ticket: Ticket, write: Write) -> Result<(), Stopped> {
+        let Write::Append { zxid, payload } = write else {
+            let change = self.peers()?.change(&write)?;
+            self.tasks.push(DiskTask::Change { ticket, change, reload: false });
+            return Ok(());
+        };
+        if !matches!(self.tasks.last(), Some(DiskTask::Append(_))) {
+            self.tasks.push(DiskTask::Append(LogBatch::default()));
+        }
+        if let Some(DiskTask::Append(batch)) = self.tasks.last_mut() {
+            batch.entries.push((zxid, payload));
+            batch.through = ticket;
+        }
+        Ok(())
+    }
+
+    /// The change with this ticket is the one that was asked for last.
+    fn reload_after(&mut self, wanted: Ticket) -> Result<(), Stopped> {
+        match self.tasks.last_mut() {
+            Some(DiskTask::Change { ticket, reload, .. }) if *ticket == wanted => {
+                *reload = true;
+                Ok(())
+            }
+            _ => {
+                tracing::error!(
+                    ticket = wanted,
+                    "the state is to be read after a change that is not the last; the server stops"
+                );
+                Err(Stopped)
+            }
+        }
+    }
+
+    /// To answer for what a standalone server cannot do would break its promises.
+    fn peers(&self) -> Result<&Peers, Stopped> {
+        self.peers.as_ref().ok_or_else(|| {
+            tracing::error!("a standalone server was asked for what only an ensemble does; it stops");
+            Stopped
+        })
+    }
+
+    /// Gives the disk what was gathered for it.
+    fn flush(&mut self) -> Result<(), Stopped> {
+        if self.tasks.is_empty() {
             return Ok(());
         }
-        self.metrics.disk_entries.add(entries.len() as u64);
-        self.metrics.disk_queue.fetch_add(entries.len(), Ordering::Relaxed);
-        self.log.send(LogBatch { entries, through, sent_ms: self.clock.monotonic_ms() }).map_err(|_| Stopped)
+        let sent_ms = self.clock.monotonic_ms();
+        let mut tasks = std::mem::take(&mut self.tasks);
+        for task in &mut tasks {
+            if let DiskTask::Append(batch) = task {
+                batch.sent_ms = sent_ms;
+                self.metrics.disk_entries.add(batch.entries.len() as u64);
+                self.metrics.disk_queue.fetch_add(batch.entries.len(), Ordering::Relaxed);
+            }
+        }
+        self.disk.send(tasks).map_err(|_| Stopped)
     }
 }

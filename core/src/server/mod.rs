@@ -1,9 +1,10 @@
 //! The tokio shell around the replica: sockets, one disk thread, and the thread that feeds the machine.
 //!
 //! ```text
-//!  sockets ─ connection tasks ──Event──▶ event loop (Replica) ──LogBatch──▶ disk thread
+//!  sockets ─ connection tasks ──Event──▶ event loop (Replica) ──DiskTask──▶ disk thread
 //!     ▲          │ reads: Shared              │    ▲                             │
-//!     └──────────┴──────────◀──Outgoing───────┘    └────────── Persisted ────────┘
+//!     └──────────┴──────────◀──Outgoing───────┘ ▲  └────────── Persisted ────────┘
+//!                                               └──Arrival── quorum ⇄ other members
 //! ```
 //!
 //! [`run`] takes its configuration and the signal that stops it; [`Server`] is the same with handles, for this process.
@@ -20,8 +21,10 @@ mod event_loop;
 mod four_letter;
 mod listener;
 mod metrics;
+mod peers;
 pub mod properties;
 pub mod quorum;
+mod recover;
 mod registry;
 mod snapshotter;
 mod start;
@@ -35,6 +38,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize};
 use std::sync::mpsc;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -43,9 +47,11 @@ pub use error::ServerError;
 
 use crate::auth::AuthConfig;
 use crate::replica::Shared;
+use crate::zab::Role;
 use clock::Clock;
 use event_loop::Event;
 use metrics::Metrics;
+use quorum::Quorum;
 use registry::Registry;
 use snapshotter::Snapshotter;
 use throttle::{LargeRequests, NewSessions, RequestThrottle};
@@ -66,6 +72,8 @@ pub(crate) struct Context {
     metrics: Arc<Metrics>,
     clock: Clock,
     events: mpsc::Sender<Event>,
+    /// What this member does.
+    roles: watch::Receiver<Role>,
     /// Requests that wait for their replies.
     outstanding: Arc<AtomicUsize>,
     requests: RequestThrottle,
@@ -80,10 +88,27 @@ pub(crate) struct Context {
     log_dir: PathBuf,
 }
 
+impl Context {
+    /// What this server is to its clients and monitors; nothing while it has no leader.
+    fn mode(&self) -> Option<&'static str> {
+        if !self.config.is_distributed() {
+            return Some("standalone");
+        }
+        match *self.roles.borrow() {
+            Role::Looking => None,
+            Role::Leading { .. } => Some("leader"),
+            Role::Following { .. } => Some("follower"),
+            Role::Observing { .. } => Some("observer"),
+        }
+    }
+}
+
 /// A server that runs in this process. Dropping it stops it without waiting; what it acknowledged is on disk.
 pub struct Server {
     context: Arc<Context>,
     threads: Vec<std::thread::JoinHandle<()>>,
+    /// The sockets to the other members; a standalone server has none.
+    quorum: Option<Arc<Quorum>>,
     snapshotter: Arc<Snapshotter>,
     failed: CancellationToken,
 }
@@ -106,15 +131,33 @@ impl Server {
         self.context.address
     }
 
+    /// What this server does in its ensemble; a standalone server leads.
+    pub fn role(&self) -> Role {
+        *self.context.roles.borrow()
+    }
+
+    /// What this server does, to be waited on for changes. It ends when the server does.
+    pub fn roles(&self) -> watch::Receiver<Role> {
+        self.context.roles.clone()
+    }
+
     /// Completes when the server cannot go on: its disk failed, or one of its threads has ended. Also after a stop.
     pub async fn failed(&self) {
         self.failed.cancelled().await;
     }
 
     /// Closes every connection, waits until the log and a snapshot that is being written are on disk, and ends the threads.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
+        self.abort().await;
+    }
+
+    /// Ends without a word to anybody, as a crash would. Returns when nothing of it runs any more.
+    pub async fn abort(mut self) {
         self.signal_stop();
         self.context.tasks.wait().await;
+        if let Some(quorum) = &self.quorum {
+            quorum.stop().await;
+        }
         let threads = std::mem::take(&mut self.threads);
         let snapshotter = Arc::clone(&self.snapshotter);
         // Joining blocks until the disk is done; the runtime's workers must not.
@@ -127,11 +170,26 @@ impl Server {
         .await;
     }
 
+    /// Halts the member, as a pause of its machine would, until what is returned is dropped: it takes nothing in and says
+    /// nothing, and does not know. Reads of connections that are open go on.
+    pub fn hold(&self) -> Hold {
+        let (hold, held) = mpsc::channel();
+        // A thread that has ended is halted for good.
+        let _ = self.context.events.send(Event::Hold(held));
+        Hold { _hold: hold }
+    }
+
     fn signal_stop(&self) {
         self.context.stop.cancel();
         self.context.tasks.close();
         let _ = self.context.events.send(Event::Stop);
     }
+}
+
+/// A member does nothing while this exists.
+#[derive(Debug)]
+pub struct Hold {
+    _hold: mpsc::Sender<()>,
 }
 
 impl Drop for Server {

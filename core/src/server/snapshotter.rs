@@ -1,7 +1,7 @@
 //! Snapshots beside the serving, one at a time, and the purge of old files after them.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -25,6 +25,10 @@ pub(super) struct Snapshotter {
     options: SnapshotOptions,
     purge_every: Option<Duration>,
     busy: AtomicBool,
+    /// How often the state is to be replaced by what is on disk, and is not yet.
+    outdated: AtomicUsize,
+    /// Held while files are removed.
+    files: Mutex<()>,
     writing: Mutex<Option<JoinHandle<()>>>,
     /// The purge's thread sleeps on the other end, and ends when this one is gone.
     stop_purging: Mutex<Option<mpsc::Sender<()>>>,
@@ -46,6 +50,8 @@ impl Snapshotter {
             },
             purge_every: config.autopurge_purge_interval_ms.map(Duration::from_millis),
             busy: AtomicBool::new(false),
+            outdated: AtomicUsize::new(0),
+            files: Mutex::new(()),
             writing: Mutex::new(None),
             stop_purging: Mutex::new(None),
         }
@@ -53,6 +59,10 @@ impl Snapshotter {
 
     /// Starts a snapshot in the background; when one is still being written, that one will do.
     pub(super) fn start(self: &Arc<Self>) {
+        if self.outdated.load(Ordering::Acquire) > 0 {
+            tracing::info!("the state is being read from disk; no snapshot of it is needed");
+            return;
+        }
         if self.busy.swap(true, Ordering::AcqRel) {
             tracing::warn!("a snapshot is still being written; not starting another");
             return;
@@ -69,9 +79,31 @@ impl Snapshotter {
         }
     }
 
+    /// The state is not what the disk has until [`Snapshotter::resume`]: until then no snapshot is started.
+    pub(super) fn suspend(&self) {
+        self.outdated.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The state is what the disk has, once as often as it was said that it is not.
+    pub(super) fn resume(&self) {
+        self.outdated.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Does something with the files of log and snapshots while nobody else does. Blocks until a snapshot that is being
+    /// written is on disk. Called by the thread that starts snapshots, so none begins meanwhile.
+    pub(super) fn exclusively<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.join();
+        let _files = lock(&self.files);
+        work()
+    }
+
     /// Blocks until the snapshot that is being written, if there is one, is on disk, and ends the purging.
     pub(super) fn wait(&self) {
         lock(&self.stop_purging).take();
+        self.join();
+    }
+
+    fn join(&self) {
         let writing = lock(&self.writing).take();
         if let Some(thread) = writing {
             // It says itself what went wrong.
@@ -102,12 +134,11 @@ impl Snapshotter {
         *lock(&self.stop_purging) = Some(sender);
         let purge = move || {
             while let Some(snapshotter) = weak.upgrade() {
-                match storage::purge(
-                    disk().as_ref(),
-                    &snapshotter.snapshot_dir,
-                    &snapshotter.log_dir,
-                    snapshotter.retain,
-                ) {
+                let files = lock(&snapshotter.files);
+                let (snapshots, logs) = (&snapshotter.snapshot_dir, &snapshotter.log_dir);
+                let purged = storage::purge(disk().as_ref(), snapshots, logs, snapshotter.retain);
+                drop(files);
+                match purged {
                     Ok(removed) => tracing::info!(files = removed.len(), "purged old snapshots and logs"),
                     Err(error) => tracing::warn!(%error, "cannot purge old snapshots and logs"),
                 }

@@ -1,38 +1,39 @@
 //! From a configuration to a running server: recover, mend, listen, and start the threads.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::clock::Clock;
 use super::config::ConfigError;
-use super::disk_writer::{DiskWriter, disk, version_dir};
-use super::event_loop::EventLoop;
+use super::disk_writer::{DiskTask, DiskWriter, disk, version_dir};
+use super::event_loop::{Event, EventLoop};
 use super::metrics::Metrics;
+use super::peers::{Peers, ReceivedSnapshots};
+use super::quorum::{Inputs, MemberSettings, Quorum};
+use super::recover::{Recovered, directories, max_txn_bytes, recover, recover_options};
 use super::registry::{Registry, Sink};
 use super::snapshotter::Snapshotter;
 use super::throttle::{LargeRequests, NewSessions, RequestThrottle};
 use super::{Context, DEFAULT_TRACE_MASK, Server, ServerConfig, ServerError, listener};
 use crate::auth::AuthConfig;
 use crate::replica::{self, Replica, Shared};
-use crate::storage::{self, DirLock, LogOptions, RecoverOptions, SnapshotDue, SnapshotPolicy, SnapshotTrigger, TxnLog};
-use crate::tree::DataTree;
-use crate::wire::OpCode;
-use crate::wire::txn::{Txn, TxnHeader};
+use crate::storage::{self, SnapshotDue, SnapshotPolicy, SnapshotTrigger};
+use crate::tree::{CONFIG_PATH, DataTree};
+use crate::wire::Zxid;
+use crate::wire::ensemble::Ensemble;
 
 /// Connections that may wait to be accepted, where the configuration does not say.
 const BACKLOG: u32 = 1024;
 
 pub(super) async fn start(config: ServerConfig) -> Result<Server, ServerError> {
-    config.require_standalone()?;
     config.require_sense()?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -44,8 +45,10 @@ pub(super) async fn start(config: ServerConfig) -> Result<Server, ServerError> {
     let address = listener.local_addr().map_err(|source| ServerError::Bind { address, source })?;
     let clock = Clock::start();
     let metrics = Arc::new(Metrics::default());
-    let recovering = config.clone();
-    let (recovered, log) = match tokio::task::spawn_blocking(move || recover(&recovering)).await {
+    let member = MemberSettings::from_config(&config);
+    let recovering = (config.clone(), member.as_ref().map(|member| member.zab.clone()));
+    let recover = move || recover(&recovering.0, recovering.1.as_ref());
+    let recovered = match tokio::task::spawn_blocking(recover).await {
         Ok(recovered) => recovered?,
         Err(error) => return Err(ServerError::Thread(std::io::Error::other(error))),
     };
@@ -53,10 +56,40 @@ pub(super) async fn start(config: ServerConfig) -> Result<Server, ServerError> {
     if recovered.txns_replayed > 0 {
         metrics.recovered_txns.add(recovered.txns_replayed);
     }
-    let server = assemble(config, address, clock, metrics, recovered, log)?;
+    let (events, event_receiver) = mpsc::channel();
+    let peers = match &member {
+        Some(member) => Some(open_quorum(&config, member, events.clone()).await?),
+        None => None,
+    };
+    let server =
+        assemble(config, member, Started { address, clock, metrics, events, event_receiver }, recovered, peers)?;
     tracing::info!(%address, "serving clients");
     server.context.tasks.spawn(listener::run(Arc::clone(&server.context), listener));
     Ok(server)
+}
+
+/// What there is before the state.
+struct Started {
+    address: SocketAddr,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    events: mpsc::Sender<Event>,
+    event_receiver: mpsc::Receiver<Event>,
+}
+
+/// The ports for the other members.
+async fn open_quorum(
+    config: &ServerConfig,
+    member: &MemberSettings,
+    events: mpsc::Sender<Event>,
+) -> Result<Peers, ServerError> {
+    // Who sends to a thread that has ended is stopped itself.
+    let inputs: Inputs = Arc::new(move |arrival| drop(events.send(Event::Peer(arrival))));
+    let snapshots = ReceivedSnapshots::new(version_dir(&config.data_dir), recover_options(config));
+    let snapshots = Arc::new(snapshots);
+    let store = Arc::clone(&snapshots);
+    let quorum = Quorum::start(member.sockets.clone(), inputs, store).await?;
+    Ok(Peers::new(Arc::new(quorum), snapshots))
 }
 
 fn bind(address: SocketAddr, backlog: u32) -> std::io::Result<TcpListener> {
@@ -66,167 +99,129 @@ fn bind(address: SocketAddr, backlog: u32) -> std::io::Result<TcpListener> {
     socket.listen(backlog)
 }
 
-/// The tree and the sessions as they were acknowledged, without the ephemeral znodes of sessions that nobody knows.
-struct Recovered {
-    tree: DataTree,
-    sessions: BTreeMap<i64, i32>,
-    /// Transactions since the snapshot: they count towards the next one.
-    txns_replayed: u64,
-    needs_snapshot: bool,
-    /// The directories are this server's alone.
-    locks: Vec<DirLock>,
-}
-
-fn recover(config: &ServerConfig) -> Result<(Recovered, TxnLog), ServerError> {
-    let (snapshot_dir, log_dir) = (version_dir(&config.data_dir), version_dir(&config.data_log_dir));
-    if !config.datadir_autocreate {
-        require_directories(config)?;
-    }
-    for directory in [&snapshot_dir, &log_dir] {
-        let created = disk().create_dir_all(directory);
-        created.map_err(|source| storage::Error::Io { action: "create", path: directory.clone(), source })?;
-    }
-    let mut locks = vec![storage::lock(disk().as_ref(), &snapshot_dir)?];
-    if log_dir != snapshot_dir {
-        locks.push(storage::lock(disk().as_ref(), &log_dir)?);
-    }
-    let may_be_empty = config.db_autocreate || storage::has_initialize_mark(disk().as_ref(), &directories(config))?;
-    let max_entry_bytes = max_txn_bytes(config);
-    let options = RecoverOptions { trust_empty: config.snapshot_trust_empty, max_entry_bytes, seed: fastrand::u64(..) };
-    let recovered = storage::recover(&disk(), &snapshot_dir, &log_dir, &options)?;
-    if recovered.report.has_warnings() {
-        tracing::warn!("{}", recovered.report);
-    } else {
-        tracing::info!("{}", recovered.report);
-    }
-    if recovered.report.is_fresh() && !may_be_empty {
-        return Err(ServerError::NoDatabase { data_dir: config.data_dir.clone() });
-    }
-    let mut tree = recovered.tree;
-    // Without a snapshot the reference would not start on this directory, nor would we a second time.
-    let mut needs_snapshot = recovered.report.snapshot.is_none();
-    let orphans: Vec<i64> =
-        tree.sessions_with_ephemerals().filter(|session| !recovered.sessions.contains_key(session)).collect();
-    for session in orphans {
-        let header = TxnHeader {
-            client_id: session,
-            zxid: tree.last_zxid(),
-            kind: OpCode::CloseSession.code(),
-            ..TxnHeader::default()
-        };
-        tracing::info!(
-            session = format_args!("0x{session:x}"),
-            "removing the ephemeral znodes of a session that is gone"
-        );
-        tree.apply(&header, &Txn::CloseSession { paths: None }, &mut Vec::new());
-        // No transaction says so; without a snapshot the next start would find the znodes again.
-        needs_snapshot = true;
-    }
-    let options = LogOptions {
-        pre_alloc_bytes: u64::from(config.pre_alloc_kb) * 1024,
-        force_sync: config.force_sync,
-        max_entry_bytes,
-    };
-    let log = TxnLog::open(disk(), log_dir, options);
-    let txns_replayed = recovered.report.txns_replayed;
-    Ok((Recovered { tree, sessions: recovered.sessions, txns_replayed, needs_snapshot, locks }, log))
-}
-
-fn directories(config: &ServerConfig) -> [&Path; 2] {
-    [&config.data_dir, &config.data_log_dir]
-}
-
-/// `datadir.autocreate=false`: the directories themselves must be there; what is below them is the server's to make.
-fn require_directories(config: &ServerConfig) -> Result<(), ServerError> {
-    for directory in directories(config) {
-        if disk().list(directory).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
-            return Err(ServerError::NoDirectory { directory: directory.to_owned() });
-        }
-    }
-    Ok(())
-}
-
 fn assemble(
     config: ServerConfig,
-    address: SocketAddr,
-    clock: Clock,
-    metrics: Arc<Metrics>,
+    member: Option<MemberSettings>,
+    started: Started,
     recovered: Recovered,
-    log: TxnLog,
+    peers: Option<Peers>,
 ) -> Result<Server, ServerError> {
+    let Started { address, clock, metrics, events, event_receiver } = started;
+    let Recovered { mut tree, sessions, txns_replayed, needs_snapshot, history, locks, store } = recovered;
     let registry = Arc::new(Registry::default());
     let auth = config.auth.clone();
     let sink = Box::new(Sink { registry: Arc::clone(&registry), auth: auth.clone(), metrics: Arc::clone(&metrics) });
-    let shared = Arc::new(Shared::new(recovered.tree, recovered.sessions, sink));
-    let replica = Replica::new(replica_config(&config, &auth), Arc::clone(&shared), clock.now());
+    if let Some(MemberSettings { zab, .. }) = &member {
+        show_members(&mut tree, &zab.ensemble, clock.now().wall_ms);
+    }
+    let shared = Arc::new(Shared::new(tree, sessions, sink));
+    let settings = replica_config(&config, &auth);
+    let replica = match member.zip(history) {
+        Some((member, history)) => Replica::member(settings, member.zab, history, Arc::clone(&shared), clock.now())?,
+        None => Replica::new(settings, Arc::clone(&shared), clock.now()),
+    };
     let snapshotter = Arc::new(Snapshotter::new(&config, Arc::clone(&shared), Arc::clone(&metrics)));
-    if recovered.needs_snapshot {
+    if needs_snapshot {
         snapshotter.write()?;
     }
     storage::remove_initialize_mark(disk().as_ref(), &directories(&config))?;
     snapshotter.purge_regularly();
-    let (events, event_receiver) = mpsc::channel();
-    let (log_sender, batches) = mpsc::channel();
-    let stop = CancellationToken::new();
-    let context = Arc::new(Context {
-        auth,
-        shared,
+    let mut trigger = SnapshotTrigger::new(snapshot_policy(&config), fastrand::u64(..));
+    if !needs_snapshot && trigger.logged(txns_replayed, 0, 0) == SnapshotDue::RollAndSnapshot {
+        snapshotter.start();
+    }
+    let writer = DiskWriter {
+        store,
+        _locks: locks,
+        trigger,
+        snapshotter: Arc::clone(&snapshotter),
+        slow: Duration::from_millis(config.fsync_warning_threshold_ms.into()),
+        clock,
+        metrics: Arc::clone(&metrics),
+    };
+    let ((role, roles), (disk, tasks)) = (watch::channel(replica.role()), mpsc::channel());
+    let quorum = peers.as_ref().map(Peers::quorum);
+    let member = EventLoop {
+        replica,
+        shared: Arc::clone(&shared),
+        clock,
         registry: Arc::clone(&registry),
         metrics: Arc::clone(&metrics),
+        snapshotter: Arc::clone(&snapshotter),
+        peers,
+        role,
+        disk,
+        tasks: Vec::new(),
+    };
+    let failed = CancellationToken::new();
+    let threads = start_threads(member, event_receiver, writer, tasks, &events, &failed)?;
+    let context = Context {
+        auth,
+        shared,
+        registry,
+        metrics,
         clock,
-        events: events.clone(),
+        events,
+        roles,
         outstanding: Arc::new(AtomicUsize::new(0)),
         requests: RequestThrottle::new(&config.throttle),
         large: Arc::new(LargeRequests::new(&config.throttle)),
         new_sessions: NewSessions::new(config.throttle.new_sessions.clone()),
         trace_mask: AtomicI64::new(DEFAULT_TRACE_MASK),
-        stop: stop.clone(),
+        stop: CancellationToken::new(),
         tasks: TaskTracker::new(),
         address,
         snapshot_dir: version_dir(&config.data_dir),
         log_dir: version_dir(&config.data_log_dir),
         config,
-    });
-    let failed = CancellationToken::new();
-    let policy = SnapshotPolicy {
-        max_txns: u64::from(context.config.snap_count),
-        max_log_bytes: context.config.snap_size_limit_kb.map(|kb| kb.saturating_mul(1024)),
-        max_file_bytes: context.config.txn_log_size_limit_kb.map(|kb| kb.saturating_mul(1024)),
     };
-    let mut trigger = SnapshotTrigger::new(policy, fastrand::u64(..));
-    if !recovered.needs_snapshot && trigger.logged(recovered.txns_replayed, 0, 0) == SnapshotDue::RollAndSnapshot {
-        snapshotter.start();
+    Ok(Server { context: Arc::new(context), threads, quorum, snapshotter, failed })
+}
+
+/// The members' own znode shows them from the start.
+fn show_members(tree: &mut DataTree, members: &Ensemble, now_ms: i64) {
+    let shown = tree.node(CONFIG_PATH).map(|node| node.stat().mzxid);
+    if shown.is_none_or(|shown| shown.0 <= members.version) {
+        tree.set_config(members.to_string().as_bytes(), Zxid(members.version), now_ms);
     }
-    let writer = DiskWriter {
-        log,
-        _locks: recovered.locks,
-        trigger,
-        snapshotter: Arc::clone(&snapshotter),
-        slow: Duration::from_millis(context.config.fsync_warning_threshold_ms.into()),
-        clock,
-        metrics: Arc::clone(&metrics),
-    };
-    let disk_failed = failed.clone();
+}
+
+fn snapshot_policy(config: &ServerConfig) -> SnapshotPolicy {
+    SnapshotPolicy {
+        max_txns: u64::from(config.snap_count),
+        max_log_bytes: config.snap_size_limit_kb.map(|kb| kb.saturating_mul(1024)),
+        max_file_bytes: config.txn_log_size_limit_kb.map(|kb| kb.saturating_mul(1024)),
+    }
+}
+
+/// The member's thread, and the disk's. When either ends, also by a panic, `failed` says so: without it nothing is acknowledged.
+fn start_threads(
+    member: EventLoop,
+    event_receiver: mpsc::Receiver<Event>,
+    writer: DiskWriter,
+    tasks: mpsc::Receiver<Vec<DiskTask>>,
+    events: &mpsc::Sender<Event>,
+    failed: &CancellationToken,
+) -> Result<Vec<std::thread::JoinHandle<()>>, ServerError> {
+    let (disk_failed, events) = (failed.clone(), events.clone());
     let disk_thread = spawn("menagerie-disk", move || {
-        // Also when the thread panics: nothing is acknowledged without it.
         let _failed = disk_failed.drop_guard();
-        match writer.run(&batches, &events) {
+        match writer.run(&tasks, &events) {
             Ok(()) => {}
-            Err(error) => tracing::error!(%error, "the transaction log cannot be written; the server stops"),
+            Err(error) => tracing::error!(%error, "the disk cannot be written; the server stops"),
         }
     })?;
     let member_ended = failed.clone();
-    let member = spawn("menagerie-member", move || {
+    let member_thread = spawn("menagerie-member", move || {
         let _ended = member_ended.drop_guard();
-        EventLoop { replica, clock, registry, metrics, log: log_sender }.run(&event_receiver);
+        member.run(&event_receiver);
     })?;
-    Ok(Server { context, threads: vec![member, disk_thread], snapshotter, failed })
+    Ok(vec![member_thread, disk_thread])
 }
 
 fn replica_config(config: &ServerConfig, auth: &AuthConfig) -> replica::Config {
     replica::Config {
-        // Standalone, whatever `myid` says (protocol §2.11).
-        server_id: 1,
+        server_id: config.session_server_id(),
         tick_ms: config.tick_time_ms.into(),
         min_session_timeout_ms: i32::try_from(config.min_session_timeout_ms).unwrap_or(i32::MAX),
         max_session_timeout_ms: i32::try_from(config.max_session_timeout_ms).unwrap_or(i32::MAX),
@@ -241,11 +236,6 @@ fn replica_config(config: &ServerConfig, auth: &AuthConfig) -> replica::Config {
         container_max_never_used_ms: config.container_max_never_used_ms.into(),
         auth: auth.clone(),
     }
-}
-
-/// What a log entry may hold: `jute.maxbuffer` and as much again (protocol §1).
-fn max_txn_bytes(config: &ServerConfig) -> usize {
-    config.jute_maxbuffer.saturating_mul(2)
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<std::thread::JoinHandle<()>, ServerError> {

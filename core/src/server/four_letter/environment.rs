@@ -4,10 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use super::super::{Context, VERSION};
+use crate::tree::CONFIG_PATH;
+use crate::wire::ensemble::Role;
 
 pub(super) fn conf(context: &Context) -> String {
     let config = &context.config;
-    format!(
+    let mut text = format!(
         "clientPort={}\nsecureClientPort=-1\ndataDir={}\ndataDirSize={}\ndataLogDir={}\ndataLogSize={}\ntickTime={}\n\
          maxClientCnxns={}\nminSessionTimeout={}\nmaxSessionTimeout={}\nclientPortListenBacklog={}\nserverId={}\n",
         context.address.port(),
@@ -21,6 +23,27 @@ pub(super) fn conf(context: &Context) -> String {
         config.max_session_timeout_ms,
         config.client_port_listen_backlog.map_or(-1, i64::from),
         config.server_id.unwrap_or(0),
+    );
+    if config.is_distributed() {
+        text += &membership(context);
+    }
+    text
+}
+
+/// What the ensemble adds.
+fn membership(context: &Context) -> String {
+    let config = &context.config;
+    let members = context.shared.tree().node(CONFIG_PATH).map(|node| node.data().unwrap_or_default().to_vec());
+    let members = String::from_utf8_lossy(&members.unwrap_or_default()).into_owned();
+    let own = config.server_id.and_then(|id| config.ensemble.as_ref()?.members.get(&id));
+    let ports = own.and_then(|own| own.addresses.first());
+    format!(
+        "initLimit={}\nsyncLimit={}\nelectionAlg=3\nelectionPort={}\nquorumPort={}\npeerType={}\nmembership: \n{members}",
+        config.init_limit_ticks.unwrap_or(0),
+        config.sync_limit_ticks.unwrap_or(0),
+        ports.map_or(0, |ports| ports.election_port),
+        ports.map_or(0, |ports| ports.quorum_port),
+        u8::from(own.is_some_and(|own| own.role == Role::Observer)),
     )
 }
 

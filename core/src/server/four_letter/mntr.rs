@@ -10,11 +10,15 @@ use super::super::metrics::{Distribution, Metrics, Reading, Summary};
 use super::super::registry::Handle;
 use super::super::{Context, VERSION};
 use super::server::node_count;
+use crate::zab::Role;
 
 pub(super) fn mntr(context: &Context) -> String {
     let mut text = String::new();
     line(&mut text, "", "version", VERSION);
-    line(&mut text, "", "server_state", "standalone");
+    line(&mut text, "", "server_state", context.mode().unwrap_or("looking"));
+    if let Some(state) = peer_state(context) {
+        line(&mut text, "", "peer_state", state);
+    }
     for (name, value) in gauges(context) {
         line(&mut text, "", name, value);
     }
@@ -35,6 +39,17 @@ pub(super) fn mntr(context: &Context) -> String {
         line(&mut text, "menagerie_", name, value);
     }
     text
+}
+
+/// What consensus does; a standalone server has none.
+fn peer_state(context: &Context) -> Option<&'static str> {
+    let role = context.config.is_distributed().then(|| *context.roles.borrow())?;
+    Some(match role {
+        Role::Looking => "looking - election",
+        Role::Leading { .. } => "leading - broadcast",
+        Role::Following { .. } => "following - broadcast",
+        Role::Observing { .. } => "observing - broadcast",
+    })
 }
 
 fn line(text: &mut String, prefix: &str, name: &str, value: impl std::fmt::Display) {

@@ -19,6 +19,12 @@ use super::registry::Handle;
 /// The word that is followed by eight more bytes, the trace mask.
 pub(super) const SET_TRACE_MASK: [u8; 4] = *b"stmk";
 
+/// What a member says that has no leader.
+const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests\n";
+
+/// The words that need no leader.
+const ANSWERED_ALWAYS: [&str; 5] = ["ruok", "isro", "envi", "gtmk", "stmk"];
+
 /// How a word is answered.
 enum Word {
     /// From what every task of the server shares.
@@ -46,6 +52,10 @@ pub(super) async fn answer(context: &Context, handle: &Handle, word: [u8; 4], tr
     if !asked_by_clients && !context.config.four_letter_words.allows(word) {
         return Some(format!("{word} is not executed because it is not in the whitelist.\n"));
     }
+    let is_serving = context.mode().is_some();
+    if !is_serving && !ANSWERED_ALWAYS.contains(&word) {
+        return Some(NOT_SERVING.to_owned());
+    }
     match known {
         Word::Text(text) => Some(text(context)),
         Word::SetTraceMask => {
@@ -59,7 +69,7 @@ pub(super) async fn answer(context: &Context, handle: &Handle, word: [u8; 4], tr
 fn find(word: &str) -> Option<Word> {
     let text: fn(&Context) -> String = match word {
         "ruok" => |_| "imok".to_owned(),
-        "isro" => |_| "rw".to_owned(),
+        "isro" => |context| if context.mode().is_some() { "rw" } else { "null" }.to_owned(),
         "srvr" => server::srvr,
         "stat" => connections::stat,
         "cons" => connections::cons,

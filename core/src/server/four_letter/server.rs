@@ -17,7 +17,7 @@ pub(super) fn summary(context: &Context) -> String {
     let tree = context.shared.tree();
     format!(
         "Latency min/avg/max: {}/{:?}/{}\nReceived: {}\nSent: {}\nConnections: {}\nOutstanding: {}\nZxid: {}\n\
-         Mode: standalone\nNode count: {}\n",
+         Mode: {}\nNode count: {}\n",
         latency.min,
         latency.average,
         latency.max,
@@ -26,6 +26,7 @@ pub(super) fn summary(context: &Context) -> String {
         context.registry.len(),
         context.outstanding.load(Ordering::Relaxed),
         tree.last_zxid(),
+        context.mode().unwrap_or("looking"),
         node_count(tree.len()),
     )
 }

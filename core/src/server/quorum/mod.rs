@@ -163,7 +163,7 @@ impl Quorum {
     }
 
     /// Closes every connection and both ports, and waits until nothing of them runs any more.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         self.shared.stop.cancel();
         self.shared.tasks.close();
         self.shared.tasks.wait().await;

@@ -24,7 +24,7 @@ use values::{Bad, Value};
 /// Reads the file, the dynamic file it may name, and `myid` in its `dataDir`. Resolves `clientPortAddress`; blocks.
 ///
 /// # Errors
-/// Every [`ConfigError`] about a file: not `Usage`, `NotYet`, `NoClientPort` and `Senseless`.
+/// Every [`ConfigError`] about a file: not `Usage`, `NoClientPort` and `Senseless`.
 pub fn load(file: &Path) -> Result<ServerConfig, ConfigError> {
     let draft = Draft::parse(&file.display().to_string(), &read(file)?)?;
     let dynamic = match &draft.dynamic_config_file {

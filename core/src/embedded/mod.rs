@@ -1,4 +1,4 @@
-//! A server in this process, for tests, examples and small programs: real sockets, real files, a free port.
+//! A server or an [`Ensemble`] in this process, for tests, examples and small programs: real sockets, real files, a free port.
 //!
 //! ```
 //! # #[tokio::main(flavor = "multi_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -8,11 +8,16 @@
 //! # Ok(()) }
 //! ```
 
+mod door;
+mod ensemble;
+
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
+
+pub use ensemble::{Ensemble, EnsembleBuilder};
 
 use crate::server::config::FourLetterWords;
 use crate::server::{self, ServerConfig, ServerError};
@@ -131,26 +136,32 @@ impl Builder {
     ///
     /// # Errors
     /// [`EmbeddedError`] when the directory cannot be used, the port is taken, or the shortest session timeout is above the longest.
-    pub async fn start(self) -> Result<Server, EmbeddedError> {
-        let Builder { mut config, data_dir, port, min_session_timeout_ms, max_session_timeout_ms } = self;
-        // Here and not before, because the tick sets both.
-        config.min_session_timeout_ms = min_session_timeout_ms.unwrap_or(config.min_session_timeout_ms);
-        config.max_session_timeout_ms = max_session_timeout_ms.unwrap_or(config.max_session_timeout_ms);
-        let (path, directory) = if let Some(path) = data_dir {
+    pub async fn start(mut self) -> Result<Server, EmbeddedError> {
+        let (path, directory) = if let Some(path) = self.data_dir.take() {
             (path, None)
         } else {
             let directory = tempfile::Builder::new().prefix("menagerie-").tempdir()?;
             (directory.path().to_path_buf(), Some(directory))
         };
-        config.data_dir.clone_from(&path);
-        config.data_log_dir = path;
+        let port = self.port;
+        let inner = server::Server::start(self.configure(&path, port)).await?;
+        Ok(Server { inner, directory })
+    }
+
+    /// What these choices mean for a server with its data in `directory` that listens on `port`.
+    fn configure(self, directory: &Path, port: u16) -> ServerConfig {
+        let Builder { mut config, min_session_timeout_ms, max_session_timeout_ms, .. } = self;
+        // Here and not before, because the tick sets both.
+        config.min_session_timeout_ms = min_session_timeout_ms.unwrap_or(config.min_session_timeout_ms);
+        config.max_session_timeout_ms = max_session_timeout_ms.unwrap_or(config.max_session_timeout_ms);
+        directory.clone_into(&mut config.data_dir);
+        directory.clone_into(&mut config.data_log_dir);
         config.client_address = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         config.four_letter_words = FourLetterWords::parse("*");
         config.max_client_cnxns = 0;
         // Small servers come and go; a log file of 64 MiB each would only fill the disk.
         config.pre_alloc_kb = 256;
-        let inner = server::Server::start(config).await?;
-        Ok(Server { inner, directory })
+        config
     }
 }
 

@@ -1,0 +1,134 @@
+//! The other members as the event loop deals with them: it carries out what consensus wants said, and keeps the snapshots that
+//! come from a leader until they are wanted. It never knows what a packet means.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write as IoWrite};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::disk_writer::{Change, disk};
+use super::quorum::{Quorum, SnapshotSource, SnapshotStore};
+use crate::replica::Shared;
+use crate::storage::{self, ReceivedSnapshot, RecoverOptions, snapshot};
+use crate::tree::{DataTree, SnapshotCursor};
+use crate::wire::Zxid;
+use crate::zab::{self, LinkId, Write};
+
+/// Ends the member's thread.
+pub(super) struct Stopped;
+
+/// The other members.
+pub(super) struct Peers {
+    quorum: Arc<Quorum>,
+    received: Arc<ReceivedSnapshots>,
+}
+
+impl Peers {
+    pub(super) fn new(quorum: Arc<Quorum>, received: Arc<ReceivedSnapshots>) -> Self {
+        Peers { quorum, received }
+    }
+
+    /// The sockets.
+    pub(super) fn quorum(&self) -> Arc<Quorum> {
+        Arc::clone(&self.quorum)
+    }
+
+    /// Before the member is told of it: of a link that is gone no snapshot is wanted any more.
+    pub(super) fn note(&self, input: &zab::Input) {
+        if let zab::Input::LinkClosed { link } = input
+            && let Some(snapshot) = self.received.take(*link)
+        {
+            snapshot.discard();
+        }
+    }
+
+    pub(super) fn carry_out(&self, output: zab::Output, shared: &Arc<Shared>) {
+        match output {
+            zab::Output::Notify { to, notification } => self.quorum.notify(to, &notification),
+            zab::Output::Connect { leader } => self.quorum.connect(leader),
+            zab::Output::Send { link, packet } => self.quorum.send(link, &packet),
+            zab::Output::SendSnapshot { link, zxid } => {
+                tracing::info!(link, %zxid, "sending a snapshot to a learner that is too far behind");
+                self.quorum.send_snapshot(link, zxid, Box::new(Image::of(shared)));
+            }
+            zab::Output::Disconnect { link } => self.quorum.disconnect(link),
+            // The replica keeps the others to itself.
+            other => tracing::warn!(output = ?other, "nothing is known to be done about it"),
+        }
+    }
+
+    /// What a change means for the disk.
+    pub(super) fn change(&self, write: &Write) -> Result<Change, Stopped> {
+        match *write {
+            Write::AcceptedEpoch(epoch) => Ok(Change::AcceptedEpoch(epoch)),
+            Write::CurrentEpoch(epoch) => Ok(Change::CurrentEpoch(epoch)),
+            Write::Truncate { to } => Ok(Change::Truncate { to }),
+            Write::InstallSnapshot { link, zxid } => {
+                let received = self.received.take(link).filter(|snapshot| snapshot.zxid() == zxid);
+                received.map(|snapshot| Change::Install(Box::new(snapshot))).ok_or_else(|| {
+                    tracing::error!(link, %zxid, "the snapshot that was to be installed is not there; the server stops");
+                    Stopped
+                })
+            }
+            Write::Append { .. } => {
+                tracing::error!("an entry of the log came as another change; the server stops");
+                Err(Stopped)
+            }
+        }
+    }
+}
+
+/// The state as of now, for a learner. Like a snapshot on disk it is walked while the tree goes on: what a learner is sent
+/// behind it makes it whole.
+struct Image {
+    shared: Arc<Shared>,
+    cursor: SnapshotCursor,
+    sessions: BTreeMap<i64, i32>,
+}
+
+impl Image {
+    fn of(shared: &Arc<Shared>) -> Self {
+        // Commits hold the tree while they open and close sessions: under its lock both are of one moment.
+        let tree = shared.tree();
+        Image { cursor: SnapshotCursor::new(&tree), sessions: shared.sessions(), shared: Arc::clone(shared) }
+    }
+}
+
+impl SnapshotSource for Image {
+    fn write_to(self: Box<Self>, mut out: &mut dyn IoWrite) -> io::Result<()> {
+        let Image { shared, cursor, sessions } = *self;
+        let look = |see: &mut dyn FnMut(&DataTree)| see(&shared.tree());
+        snapshot::write_stream(&mut out, cursor, &sessions, look).map_err(io::Error::other)
+    }
+}
+
+/// Snapshots that came from a leader, by the link they came on.
+pub(super) struct ReceivedSnapshots {
+    snapshot_dir: PathBuf,
+    options: RecoverOptions,
+    waiting: Mutex<BTreeMap<LinkId, ReceivedSnapshot>>,
+}
+
+impl ReceivedSnapshots {
+    pub(super) fn new(snapshot_dir: PathBuf, options: RecoverOptions) -> Self {
+        ReceivedSnapshots { snapshot_dir, options, waiting: Mutex::default() }
+    }
+
+    fn take(&self, link: LinkId) -> Option<ReceivedSnapshot> {
+        self.waiting().remove(&link)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<LinkId, ReceivedSnapshot>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SnapshotStore for ReceivedSnapshots {
+    fn receive(&self, link: LinkId, zxid: Zxid, image: &mut dyn Read) -> io::Result<()> {
+        tracing::info!(link, %zxid, "receiving the leader's snapshot");
+        let received = storage::receive_snapshot(&disk(), &self.snapshot_dir, link, zxid, image, &self.options);
+        let received = received.map_err(io::Error::other)?;
+        self.waiting().insert(link, received);
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! What a test can do to an ensemble in its own process, and what clients see of it.
+#![cfg(all(feature = "server", feature = "client"))]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use menagerie_core::client::Client;
+use menagerie_core::embedded::Ensemble;
+use menagerie_core::wire::CreateMode;
+use menagerie_core::zab::Role;
+
+/// Long enough for a slow machine, short enough for a test that hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn client(hosts: String) -> Client {
+    let client = Client::builder().hosts(hosts).session_timeout(Duration::from_secs(30)).connect_timeout(PATIENCE);
+    client.connect().await.unwrap()
+}
+
+/// Until it is known to be written.
+async fn write(client: &Client, path: &str) {
+    let written = async {
+        loop {
+            match client.create(path, "", CreateMode::Persistent).await {
+                Ok(_) => return,
+                Err(error) if error.is_node_exists() => return,
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, written).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ensemble_serves_on_when_its_leader_is_killed_and_takes_it_back() {
+    let mut ensemble = Ensemble::start(3).await.unwrap();
+    let client = client(ensemble.connect_string()).await;
+    write(&client, "/before").await;
+    let leader = ensemble.leader().await;
+    ensemble.kill(leader).await;
+    write(&client, "/without").await;
+    ensemble.restart(leader).await.unwrap();
+    ensemble.ready().await;
+    let back = self::client(ensemble.address(leader).unwrap().to_string()).await;
+    back.sync("/").await.unwrap();
+    assert!(back.exists("/before").await.unwrap().is_some() && back.exists("/without").await.unwrap().is_some());
+    ensemble.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_is_cut_off_acknowledges_nothing_and_follows_when_healed() {
+    let ensemble = Ensemble::builder(3).tick_time(Duration::from_millis(200)).start().await.unwrap();
+    let leader = ensemble.leader().await;
+    let others: Vec<i64> = ensemble.ids().into_iter().filter(|id| *id != leader).collect();
+    let alone = client(ensemble.address(leader).unwrap().to_string()).await;
+    ensemble.partition(&[leader]);
+    assert!(alone.create("/alone", "", CreateMode::Persistent).await.is_err(), "a minority acknowledges nothing");
+    let hosts: Vec<String> = others.iter().map(|id| ensemble.address(*id).unwrap().to_string()).collect();
+    let many = client(hosts.join(",")).await;
+    write(&many, "/many").await;
+    ensemble.heal();
+    let healed = async {
+        while !matches!(ensemble.role(leader), Some(Role::Following { .. })) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, healed).await.unwrap();
+    let back = client(ensemble.address(leader).unwrap().to_string()).await;
+    back.sync("/").await.unwrap();
+    assert!(back.exists("/many").await.unwrap().is_some());
+    ensemble.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_leader_is_replaced_and_finds_out_when_it_goes_on() {
+    let mut ensemble = Ensemble::builder(3).tick_time(Duration::from_millis(200)).start().await.unwrap();
+    let client = client(ensemble.connect_string()).await;
+    let leader = ensemble.leader().await;
+    ensemble.pause(leader);
+    write(&client, "/while-paused").await;
+    assert_ne!(ensemble.leader().await, leader);
+    ensemble.resume(leader);
+    let found_out = async {
+        while !matches!(ensemble.role(leader), Some(Role::Following { .. })) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, found_out).await.unwrap();
+    ensemble.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_observer_serves_and_does_not_vote() {
+    let mut ensemble = Ensemble::builder(3).observers(1).start().await.unwrap();
+    assert!(matches!(ensemble.role(4), Some(Role::Observing { .. })));
+    let client = client(ensemble.address(4).unwrap().to_string()).await;
+    write(&client, "/through-an-observer").await;
+    let leader = ensemble.leader().await;
+    let follower = ensemble.ids().into_iter().find(|id| *id != leader && *id != 4).unwrap();
+    ensemble.kill(follower).await;
+    write(&client, "/with-two-voters").await;
+    ensemble.kill(leader).await;
+    let lost =
+        tokio::time::timeout(Duration::from_secs(1), client.create("/with-one", "", CreateMode::Persistent)).await;
+    assert!(!matches!(lost, Ok(Ok(_))), "one voter of three is no quorum");
+    ensemble.stop().await;
+}
