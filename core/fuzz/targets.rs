@@ -147,6 +147,7 @@ impl Member {
             extended_types_enabled: true,
             enforce_quota: true,
             reconfig_enabled: true,
+            standalone_enabled: true,
             max_txn_bytes: LIMIT,
             container_check_interval_ms: 60_000,
             container_max_per_minute: 10_000,

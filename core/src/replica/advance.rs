@@ -44,7 +44,8 @@ impl Replica {
                     }
                     continue;
                 }
-                if concerns_state(&output) {
+                let activates = matches!(output, zab::Output::Activated(_)) && self.replacing.is_none();
+                if concerns_state(&output) || activates {
                     self.commit(std::mem::take(&mut batch));
                 }
                 self.pass_on(output);
@@ -109,6 +110,13 @@ impl Replica {
             }
             zab::Output::SessionRevalidated { session, valid } => self.revalidated(session, valid),
             zab::Output::Synced => self.synced(),
+            zab::Output::Activated(_) => {
+                // A state that is being made anew shows them when it is there.
+                if self.replacing.is_none() {
+                    self.show_members();
+                }
+                self.outputs.push_back(Output::Zab(output));
+            }
             other => self.outputs.push_back(Output::Zab(other)),
         }
     }

@@ -167,7 +167,12 @@ fn reply_to(xid: i32, zxid: Zxid, op: OpCode, txn: &Txn, outcome: Outcome) -> By
             out.put_str(&path);
             stat.encode(out);
         }
-        Outcome::DataSet { stat } | Outcome::AclSet { stat } => stat.encode(out),
+        Outcome::DataSet { stat } | Outcome::AclSet { stat } => {
+            if let Txn::Reconfig { data, .. } = txn {
+                out.put_buffer(data.as_deref());
+            }
+            stat.encode(out);
+        }
         Outcome::Multi(results) => {
             let txns = if let Txn::Multi(txns) = txn { txns.as_slice() } else { &[] };
             let results = results.into_iter().zip(txns).map(|(outcome, txn)| result_of(txn, outcome));

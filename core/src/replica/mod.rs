@@ -27,6 +27,7 @@ mod prepare_ops;
 mod quota;
 pub mod read;
 mod reaper;
+mod reconfig;
 mod request;
 mod role;
 mod shared;
@@ -36,6 +37,7 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 
 pub use advance::Fatal;
+pub use reconfig::members_in;
 pub use request::{Request, Route, route};
 pub use shared::{EventSink, Shared, Tallies};
 
@@ -86,6 +88,8 @@ pub struct Config {
     pub enforce_quota: bool,
     /// Whether members may be changed. Standalone there are none to change: it decides which error a request gets.
     pub reconfig_enabled: bool,
+    /// Whether a server may stand alone (`standaloneEnabled`): then an ensemble cannot be reduced to one voter.
+    pub standalone_enabled: bool,
     /// The largest transaction in bytes: what a log can be read back with (protocol §1, `jute.maxbuffer` + extrasize).
     pub max_txn_bytes: usize,
     /// How often containers and TTL znodes are looked for, in milliseconds.
@@ -289,6 +293,7 @@ impl Replica {
     ) -> Result<Self, EpochError> {
         let peer = Peer::new(ensemble, recovered, now.monotonic_ms)?;
         let mut replica = Self::around(peer, Role::Looking, config, shared, now);
+        replica.show_members();
         replica.advance();
         Ok(replica)
     }

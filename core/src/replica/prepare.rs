@@ -5,6 +5,7 @@ use super::prepare_ops::Scope;
 use super::request::{has_null, null_as_empty};
 use super::{Barrier, Origin, Output, Proposal, Replica, Request, Time};
 use crate::jute::{Decode, Encode};
+use crate::wire::ensemble::Ensemble;
 use crate::wire::proto::{
     CreateRequest, CreateTtlRequest, MultiRequest, PathOnly, PathVersion, ReconfigRequest, SetAclRequest,
     SetDataRequest,
@@ -64,9 +65,16 @@ impl Replica {
     }
 
     fn try_prepare(&mut self, now: Time, request: &Request) -> Result<Txn, ErrorCode> {
+        if request.op == OpCode::Reconfig && !self.config.reconfig_enabled {
+            return Err(ErrorCode::ReconfigDisabled);
+        }
         if self.sessions.check(request.session).is_err() && request.op != OpCode::DeleteContainer {
             return Err(ErrorCode::SessionExpired);
         }
+        let members = match request.op {
+            OpCode::Reconfig => self.next_members(&decoded(&request.body)?)?,
+            _ => Ensemble::default(),
+        };
         let shared = std::sync::Arc::clone(&self.shared);
         let tree = shared.tree();
         let mut scope = Scope {
@@ -95,9 +103,7 @@ impl Replica {
             OpCode::SetData => scope.set_data(decoded::<SetDataRequest>(&null_as_empty(body))?),
             OpCode::SetAcl => scope.set_acl(decoded::<SetAclRequest>(&null_as_empty(body))?),
             OpCode::DeleteContainer => scope.reap(&decoded::<PathOnly>(body)?.path),
-            // There is one member, and it cannot be changed.
-            OpCode::Reconfig if self.config.reconfig_enabled => Err(ErrorCode::Unimplemented),
-            OpCode::Reconfig => Err(ErrorCode::ReconfigDisabled),
+            OpCode::Reconfig => scope.reconfig(&members),
             OpCode::Multi => Ok(scope.multi(decoded::<MultiRequest>(body)?)?),
             _ => Err(ErrorCode::Unimplemented),
         }?;

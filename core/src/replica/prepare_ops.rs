@@ -109,14 +109,25 @@ impl Scope<'_> {
         self.check_quota(&path, 0, length(data.as_ref()) - before)?;
         expect_version(version, node.stat.version)?;
         let version = node.stat.version.wrapping_add(1);
+        self.put(&path, &node, data.as_ref(), version);
+        Ok(Txn::SetData { path, data, version })
+    }
+
+    /// Sets the data of a znode to which the caller may write, whatever its version, and gives it this one.
+    pub(super) fn show(&mut self, path: &str, data: Option<&Bytes>, version: i32) -> Result<(), ErrorCode> {
+        let node = self.checked_node(path, Perms::WRITE)?;
+        self.put(path, &node, data, version);
+        Ok(())
+    }
+
+    fn put(&mut self, path: &str, node: &Node, data: Option<&Bytes>, version: i32) {
         let (zxid, wall_ms) = (self.zxid, self.now.wall_ms);
-        self.change(&path, &node, |after| {
+        self.change(path, node, |after| {
             after.stat.version = version;
             after.stat.mzxid = zxid;
             after.stat.mtime = wall_ms;
-            after.data = Data::Proposed(data.clone());
+            after.data = Data::Proposed(data.cloned());
         });
-        Ok(Txn::SetData { path, data, version })
     }
 
     pub(super) fn set_acl(&mut self, request: SetAclRequest) -> Result<Txn, ErrorCode> {

@@ -57,6 +57,7 @@ impl Replica {
     pub(super) fn state_replaced(&mut self) {
         self.replacing = None;
         self.applied = self.shared.tree().last_zxid();
+        self.show_members();
         self.forget_proposed();
     }
 

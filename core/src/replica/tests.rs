@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod ensemble;
+mod reconfig;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -63,6 +64,7 @@ fn config(server_id: u8) -> Config {
         extended_types_enabled: true,
         enforce_quota: true,
         reconfig_enabled: false,
+        standalone_enabled: true,
         max_txn_bytes: 1 << 20,
         container_check_interval_ms: 60_000,
         container_max_per_minute: 10_000,

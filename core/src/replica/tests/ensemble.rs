@@ -3,8 +3,8 @@
 use super::*;
 use crate::zab::{Epochs, RecentLog, Write};
 
-struct Ensemble {
-    members: BTreeMap<i64, Member>,
+pub(super) struct Ensemble {
+    pub(super) members: BTreeMap<i64, Member>,
     /// Who is at the two ends of a link.
     links: BTreeMap<LinkId, (i64, i64)>,
     answers: Vec<(i64, Output)>,
@@ -12,17 +12,25 @@ struct Ensemble {
 }
 
 impl Ensemble {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// Members whose configuration is changed first.
+    pub(super) fn with(change: impl Fn(&mut Config)) -> Self {
         let text = "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2";
         let now = Time { monotonic_ms: 0, wall_ms: 1_000 };
         let member = |id: i64| {
             let told = Told::default();
             let shared = Arc::new(Shared::new(DataTree::new(), BTreeMap::new(), Box::new(told.clone())));
-            let zab_config = zab::Config::new(id, text.parse().unwrap());
+            let mut config = config(u8::try_from(id).unwrap());
+            change(&mut config);
+            let read_members: fn(&Bytes) -> _ = members_in;
+            let read_members = config.reconfig_enabled.then_some(read_members);
+            let zab_config = zab::Config { read_members, ..zab::Config::new(id, text.parse().unwrap()) };
             let log = RecentLog::new(Zxid::ZERO, Vec::new(), 500, 1 << 20);
             let recovered = Recovered { epochs: Epochs::default(), log };
-            let replica =
-                Replica::member(config(u8::try_from(id).unwrap()), zab_config, recovered, Arc::clone(&shared), now);
+            let replica = Replica::member(config, zab_config, recovered, Arc::clone(&shared), now);
             (id, Member { replica: replica.unwrap(), shared, told, now, xid: 0 })
         };
         let members = [1, 2, 3].map(member).into();
@@ -39,7 +47,7 @@ impl Ensemble {
         ensemble
     }
 
-    fn input(&mut self, id: i64, input: Input) {
+    pub(super) fn input(&mut self, id: i64, input: Input) {
         let now = self.now;
         if let Some(member) = self.members.get_mut(&id) {
             member.now = now;
@@ -47,11 +55,11 @@ impl Ensemble {
         }
     }
 
-    fn give(&mut self, id: i64, input: zab::Input) {
+    pub(super) fn give(&mut self, id: i64, input: zab::Input) {
         self.input(id, Input::Zab(input));
     }
 
-    fn pass(&mut self, ms: u64) {
+    pub(super) fn pass(&mut self, ms: u64) {
         self.now.monotonic_ms += ms;
         let due: Vec<i64> = self
             .members
@@ -66,7 +74,7 @@ impl Ensemble {
     }
 
     /// Carries out what the members want done until nobody wants anything.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         let mut quiet = 0;
         while quiet < 3 {
             quiet = 0;
@@ -113,20 +121,20 @@ impl Ensemble {
         }
     }
 
-    fn member(&mut self, id: i64) -> &mut Member {
+    pub(super) fn member(&mut self, id: i64) -> &mut Member {
         self.members.get_mut(&id).unwrap()
     }
 
-    fn leader(&self) -> i64 {
+    pub(super) fn leader(&self) -> i64 {
         *self.members.iter().find(|(_, member)| member.replica.leads()).unwrap().0
     }
 
-    fn follower(&self) -> i64 {
+    pub(super) fn follower(&self) -> i64 {
         let follows = |member: &Member| matches!(member.replica.role(), Role::Following { .. });
         *self.members.iter().find(|(_, member)| follows(member)).unwrap().0
     }
 
-    fn connect(&mut self, id: i64, conn: ConnId, session_id: i64) -> Option<ConnectResponse> {
+    pub(super) fn connect(&mut self, id: i64, conn: ConnId, session_id: i64) -> Option<ConnectResponse> {
         let password = Some(Bytes::copy_from_slice(&crate::session::password(session_id)));
         let request = ConnectRequest { timeout_ms: 4_000, session_id, password, ..ConnectRequest::default() };
         self.input(id, Input::Connect { conn, request });
@@ -138,16 +146,16 @@ impl Ensemble {
     }
 
     /// The errors with which what was sent at `id` since the last time was answered.
-    fn codes(&self, id: i64) -> Vec<i32> {
+    pub(super) fn codes(&self, id: i64) -> Vec<i32> {
         self.members[&id].replies().iter().map(|reply| split(&reply.frame).0.err).collect()
     }
 
-    fn assert_equal(&self) {
+    pub(super) fn assert_equal(&self) {
         let digests: BTreeSet<u64> = self.members.values().map(|member| member.shared.tree().digest()).collect();
         assert_eq!(digests.len(), 1, "the members' trees differ");
     }
 
-    fn was_closed(&self, id: i64, conn: ConnId) -> bool {
+    pub(super) fn was_closed(&self, id: i64, conn: ConnId) -> bool {
         self.answers.contains(&(id, Output::Close { conn }))
     }
 }
