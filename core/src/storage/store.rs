@@ -114,7 +114,7 @@ impl Store {
     /// [`Error::Io`].
     pub fn install(&mut self, received: &ReceivedSnapshot) -> Result<(), Error> {
         self.run(|store| {
-            store.log.roll()?;
+            store.log.sync()?;
             install::commit(store.disk.as_ref(), &store.snap_dir, received)?;
             install::finish(store.disk.as_ref(), &store.snap_dir, &store.log_dir)?;
             store.log = TxnLog::open_after(
