@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::options::LogTruncate;
 use super::{Failure, Outcome, Tool, running, source};
 use crate::storage::disk::DiskWriter;
-use crate::storage::{Disk, Error, LogIterator, LogReader, RealDisk, lock, log_files, snapshot, snapshot_files};
+use crate::storage::{Disk, Error, LogIterator, LogReader, RealDisk, base_snapshot, lock, log_files};
 use crate::wire::Zxid;
 
 const COPY_BYTES: usize = 256 << 10;
@@ -74,7 +74,8 @@ fn refuse_running(log_dir: &Path, snap_dir: &Path) -> Result<Vec<crate::storage:
 
 fn plan(tool: &Tool<'_>, options: &LogTruncate, log_dir: &Path, snap_dir: &Path) -> Result<Plan, Failure> {
     let (to, max_buffer) = (options.to, options.limits.max_buffer);
-    let (base, touched) = base_snapshot(tool, snap_dir, to, max_buffer)?;
+    let base = base_snapshot(tool.disk.as_ref(), snap_dir, to, max_buffer, |path| tool.begin(path))?;
+    let (base, snapshots) = (base.zxid, base.later);
     let logs = log_files(tool.disk.as_ref(), log_dir)?;
     check_replay(tool, log_dir, base, to, max_buffer)?;
     let (mut cut, mut is_found) = (None, base == to);
@@ -91,32 +92,11 @@ fn plan(tool: &Tool<'_>, options: &LogTruncate, log_dir: &Path, snap_dir: &Path)
             log_dir.display()
         )));
     }
-    let later = snapshot_files(tool.disk.as_ref(), snap_dir)?.into_iter().rev().filter(|file| file.zxid > to);
     Ok(Plan {
-        snapshots: later.map(|file| file.path).chain(touched).collect(),
+        snapshots,
         logs: logs.into_iter().rev().filter(|(first, _)| *first > to).map(|(_, path)| path).collect(),
         cut,
     })
-}
-
-/// The newest snapshot that the tree can be rebuilt from afterwards: whole, and without anything from after `to`. Also those that
-/// were begun after it and hold such things, newest first: a server would take them for the truth.
-fn base_snapshot(tool: &Tool<'_>, dir: &Path, to: Zxid, max_buffer: usize) -> Result<(Zxid, Vec<PathBuf>), Failure> {
-    let mut touched = Vec::new();
-    let disk = tool.disk.as_ref();
-    for file in snapshot_files(disk, dir)?.iter().rev().filter(|file| file.zxid <= to) {
-        tool.begin(&file.path);
-        match snapshot::read(disk, file, max_buffer, 0) {
-            // It was still being written when later transactions came, and may hold what they did.
-            Ok(image) if image.digest.is_some_and(|digest| digest.zxid > to) => {
-                touched.push(file.path.clone());
-            }
-            Ok(_) => return Ok((file.zxid, touched)),
-            Err(error) if error.is_corruption() => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(Error::CannotTruncate { to, dir: dir.to_owned() }.into())
 }
 
 /// Reads what a server will replay.
@@ -251,7 +231,7 @@ mod tests {
     use super::super::fuzzy;
     use super::super::options::Limits;
     use super::*;
-    use crate::storage::snapshot::SnapshotOptions;
+    use crate::storage::snapshot::{self, SnapshotOptions};
     use crate::storage::{LogOptions, TxnLog};
     use crate::tree::{DataTree, SnapshotCursor};
 
@@ -267,7 +247,10 @@ mod tests {
     fn a_snapshot_that_later_transactions_touched_is_no_base() {
         let mut out = Vec::new();
         let tool = fuzzy::tool(&mut out);
-        let base = |to| base_snapshot(&tool, Path::new(fuzzy::DIR), Zxid(to), 1 << 20).ok().map(|(base, _)| base);
+        let base = |to| {
+            let found = base_snapshot(tool.disk.as_ref(), Path::new(fuzzy::DIR), Zxid(to), 1 << 20, |_| {});
+            found.ok().map(|base| base.zxid)
+        };
         assert_eq!((base(4), base(5), base(6)), (None, None, Some(Zxid(5))));
     }
 

@@ -57,3 +57,76 @@ pub fn read_epochs(disk: &dyn Disk, snap_dir: &Path, last_logged: Zxid) -> Resul
     }
     Ok(Epochs { accepted, current })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use std::io::ErrorKind;
+
+    use super::*;
+    use crate::storage::MemDisk;
+
+    const DIR: &str = "/d";
+
+    fn disk(files: &[(&str, &str)]) -> MemDisk {
+        let disk = MemDisk::new();
+        disk.create_dir_all(Path::new(DIR)).unwrap();
+        for (name, text) in files {
+            disk.plant(&Path::new(DIR).join(name), text.as_bytes());
+        }
+        disk
+    }
+
+    /// Accepted and current epoch, as read and then as a crash leaves them; or why not.
+    fn read(last_logged: Zxid, files: &[(&str, &str)]) -> Result<(u32, u32), String> {
+        let disk = disk(files);
+        let epochs = read_epochs(&disk, Path::new(DIR), last_logged).map_err(|error| error.to_string())?;
+        disk.crash(|_| 0);
+        assert_eq!(EpochFile::accepted(Path::new(DIR)).read(&disk).unwrap(), Some(epochs.accepted));
+        assert_eq!(EpochFile::current(Path::new(DIR)).read(&disk).unwrap(), Some(epochs.current));
+        Ok((epochs.accepted, epochs.current))
+    }
+
+    #[test]
+    fn missing_epochs_are_those_of_the_last_transaction() {
+        assert_eq!(read(Zxid::ZERO, &[]), Ok((0, 0)));
+        assert_eq!(read(Zxid::new(3, 9), &[]), Ok((3, 3)));
+        assert_eq!(read(Zxid::new(3, 9), &[("acceptedEpoch", "5")]), Ok((5, 3)));
+        assert_eq!(read(Zxid::new(3, 9), &[("currentEpoch", "3")]), Ok((3, 3)));
+        assert_eq!(read(Zxid::new(3, 9), &[("acceptedEpoch", "5"), ("currentEpoch", "4")]), Ok((5, 4)));
+    }
+
+    /// It crashed after it had logged what a new leader sent, and before it had written that leader's epoch.
+    #[test]
+    fn a_log_that_is_ahead_of_the_current_epoch_is_believed_when_its_epoch_was_promised() {
+        let ahead = Zxid::new(5, 2);
+        assert_eq!(read(ahead, &[("acceptedEpoch", "5"), ("currentEpoch", "3")]), Ok((5, 5)));
+        assert_eq!(read(ahead, &[("acceptedEpoch", "7"), ("currentEpoch", "3")]), Ok((7, 5)));
+        let refused = read(ahead, &[("acceptedEpoch", "4"), ("currentEpoch", "3")]).unwrap_err();
+        assert!(refused.contains("currentEpoch is 3, yet the last transaction is 0x500000002"), "{refused}");
+        assert!(read(ahead, &[("currentEpoch", "3")]).is_err());
+    }
+
+    #[test]
+    fn what_a_reference_server_was_about_to_write_is_adopted_as_it_does_itself() {
+        let (accepted, current) = (("acceptedEpoch", "6"), ("currentEpoch", "3"));
+        let with = |zxid, tmp| read(zxid, &[accepted, current, ("currentEpoch.tmp", tmp)]);
+        assert_eq!(with(Zxid::new(5, 2), "6"), Ok((6, 6)));
+        // Of long ago, or cut short: the promise counts.
+        assert_eq!(with(Zxid::new(5, 2), "2"), Ok((6, 5)));
+        assert_eq!(with(Zxid::new(5, 2), ""), Ok((6, 5)));
+        // Nothing was missing, so it is of no interest.
+        assert_eq!(with(Zxid::new(3, 2), "6"), Ok((6, 3)));
+        assert!(with(Zxid::new(5, 2), "7").unwrap_err().contains("acceptedEpoch is 6, less than currentEpoch"));
+    }
+
+    #[test]
+    fn a_promise_below_the_current_epoch_is_refused_and_nothing_is_written() {
+        let refused = read(Zxid::new(3, 9), &[("acceptedEpoch", "3"), ("currentEpoch", "4")]).unwrap_err();
+        assert!(refused.contains("acceptedEpoch is 3, less than currentEpoch, which is 4"), "{refused}");
+        let disk = disk(&[("currentEpoch", "4")]);
+        disk.fail_after(0, ErrorKind::StorageFull);
+        let refused = read_epochs(&disk, Path::new(DIR), Zxid::new(3, 9)).unwrap_err();
+        assert!(matches!(refused, Error::EpochMismatch { .. }), "{refused}");
+    }
+}

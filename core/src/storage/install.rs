@@ -91,11 +91,10 @@ pub fn receive_snapshot(
     }
 }
 
-/// Decides for the snapshot: from here on every recovery gives its state.
+/// Decides for the snapshot: once [`finish`] has synced the new name, every recovery gives its state.
 pub(super) fn commit(disk: &dyn Disk, snap_dir: &Path, received: &ReceivedSnapshot) -> Result<(), Error> {
     let decided = snap_dir.join(install_name(received.zxid));
-    disk.rename(&received.path, &decided).map_err(Error::io("rename", &received.path))?;
-    sync(disk, snap_dir)
+    disk.rename(&received.path, &decided).map_err(Error::io("rename", &received.path))
 }
 
 /// Finishes what was decided, wherever it was interrupted. Returns the snapshot's zxid, if there was one.
@@ -107,7 +106,7 @@ pub(super) fn finish(disk: &dyn Disk, snap_dir: &Path, log_dir: &Path) -> Result
     if !decided.is_empty() {
         return Err(Error::Misplaced { path, what: "another snapshot is also about to replace everything here" });
     }
-    // It may have been seen, but not been durable, when the last attempt was interrupted.
+    // Before anything goes: the name may be visible only, of just now or of an attempt that was interrupted.
     sync(disk, snap_dir)?;
     // Snapshots first, newest first: a server that does not know of this, started in between, finds the old state, or logs
     // without a snapshot, which it refuses.

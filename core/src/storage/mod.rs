@@ -5,9 +5,12 @@
 //! ```text
 //!  dataLogDir/version-2/log.<zxid>       TxnLog writes, LogReader and LogIterator read
 //!  dataDir/version-2/snapshot.<zxid>     snapshot::write while serving, snapshot::read
-//!  dataDir/version-2/currentEpoch …      EpochFile
+//!  dataDir/version-2/currentEpoch …      EpochFile, read_epochs
+//!  dataDir/version-2/install.<zxid>      Store::install, on its way to be the only snapshot
 //!                    recovery::recover   newest readable snapshot, then the log after it
 //! ```
+//!
+//! A member of an ensemble does more than append: it writes through a [`Store`], in the order of its calls.
 //!
 //! Who calls may rely on this: what [`TxnLog::sync`] returned for is found again by [`recover`] after any crash; what it
 //! did not return for may be there or not; nothing is ever found that was not appended.
@@ -47,7 +50,7 @@ pub use log_reader::{LogEnd, LogEntry, LogReader};
 pub use recent::{LogRange, RecentEntries, log_range, recent_entries};
 pub use recovery::{RecoverOptions, Recovered, recover, restore};
 pub use report::{DigestReport, RecoveryReport, SnapshotReport};
-pub use retention::{drop_snapshots_after, purge};
+pub use retention::purge;
 pub use store::{Store, StoreOptions};
 pub use trigger::{SnapshotDue, SnapshotPolicy, SnapshotTrigger};
 pub use txn_log::{LogOptions, TxnLog};

@@ -220,13 +220,14 @@ impl LogRange {
     /// The next entry; `None` after the last one asked for.
     ///
     /// # Errors
-    /// [`Error::NotLogged`] where transactions are missing, also at the end: what was given before leads nowhere.
-    /// [`Error::Corrupt`], [`Error::Io`].
+    /// [`Error::NotLogged`] where transactions are missing, also at the end, and at once where [`LogRange::knows_after`] is
+    /// false. What was given before is right, but not all. [`Error::Corrupt`], [`Error::Io`].
     pub fn next_entry(&mut self) -> Result<Option<(Zxid, Bytes)>, Error> {
         if self.last >= self.through {
             return Ok(None);
         }
         let next = match self.pending.take() {
+            _ if !self.knows_after => None,
             Some(pending) => Some(pending),
             None => self.log.next_entry()?.map(|entry| (entry.zxid, entry.bytes)),
         };
@@ -239,3 +240,6 @@ impl LogRange {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

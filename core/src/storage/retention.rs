@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use super::file_names::{log_files, snapshot_files};
 use super::snapshot::is_plausible;
 use super::{Disk, Error};
-use crate::wire::Zxid;
 
 /// Removes what the newest `retain` whole snapshots and the logs after them make superfluous, and returns it, oldest first.
 /// Nothing is removed while there are no more whole snapshots than that.
@@ -32,31 +31,6 @@ pub fn purge(disk: &dyn Disk, snap_dir: &Path, log_dir: &Path, retain: usize) ->
     for path in old_snapshots.chain(old_logs) {
         disk.remove(&path).map_err(Error::io("remove", &path))?;
         removed.push(path);
-    }
-    Ok(removed)
-}
-
-/// Removes the snapshots of transactions after `to`, before the log is cut back to it: recovery would take them for the
-/// truth.
-///
-/// # Errors
-/// [`Error::CannotTruncate`], with nothing removed, when no whole snapshot would be left; [`Error::Io`].
-pub fn drop_snapshots_after(disk: &dyn Disk, snap_dir: &Path, to: Zxid) -> Result<Vec<PathBuf>, Error> {
-    let snapshots = snapshot_files(disk, snap_dir)?;
-    let mut is_one_left = false;
-    for file in snapshots.iter().filter(|file| file.zxid <= to) {
-        is_one_left = is_one_left || is_plausible(disk, file)?;
-    }
-    if !is_one_left {
-        return Err(Error::CannotTruncate { to, dir: snap_dir.to_owned() });
-    }
-    let mut removed = Vec::new();
-    for file in snapshots.into_iter().filter(|file| file.zxid > to) {
-        disk.remove(&file.path).map_err(Error::io("remove", &file.path))?;
-        removed.push(file.path);
-    }
-    if !removed.is_empty() {
-        disk.sync_dir(snap_dir).map_err(Error::io("sync", snap_dir))?;
     }
     Ok(removed)
 }
@@ -99,14 +73,5 @@ mod tests {
     #[test]
     fn nothing_is_purged_without_a_whole_snapshot() {
         assert_eq!(purged(&disk(&[("30", b"half")], &["1", "2"]), 3), [""; 0]);
-    }
-
-    #[test]
-    fn snapshots_after_a_truncation_go_unless_none_would_be_left() {
-        let all = disk(&[("5", WHOLE), ("10", WHOLE)], &[]);
-        let drop = |to| drop_snapshots_after(&all, Path::new("/snap"), Zxid(to));
-        assert!(matches!(drop(4), Err(Error::CannotTruncate { .. })));
-        assert_eq!(drop(0x10).unwrap(), [] as [PathBuf; 0]);
-        assert_eq!(drop(0xf).unwrap(), [PathBuf::from("/snap/snapshot.10")]);
     }
 }
