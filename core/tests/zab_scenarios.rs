@@ -41,7 +41,9 @@ scenarios! {
     a_leader_commits_in_order_what_a_quorum_has
     a_leader_quits_without_a_quorum
     a_leader_serves_its_learners
+    a_leader_that_does_not_know_it_yet_is_dialled_again
     a_leader_that_is_no_member_any_more_hands_over
+    a_leader_whose_ports_are_both_silent_is_given_up_soon
     a_lower_epoch_is_not_followed
     a_more_recent_history_is_not_led
     a_promise_counts_once
@@ -54,11 +56,13 @@ scenarios! {
     an_epoch_out_of_reach_is_not_believed
     an_observer_is_told_of_commits
     an_observer_that_becomes_a_voter_follows_anew
-    an_unreachable_leader_is_dialled_five_times
+    an_unreachable_leader_is_dialled_again_in_milliseconds
     learners_may_dial_before_the_leader_knows
     members_that_are_cut_off_count_no_more
     new_members_need_quorums_of_both
     new_members_that_do_not_follow_are_refused
     newer_members_are_adopted_in_an_election
     what_a_returning_follower_acknowledged_is_not_cut_off
+    who_did_not_look_is_told_again_when_it_looks
+    who_looked_first_is_heard_by_who_looks_next
 }

@@ -65,6 +65,8 @@ pub(super) struct Election {
     received: BTreeMap<ServerId, Heard>,
     /// What those say that have a leader, of whatever round.
     settled: BTreeMap<ServerId, Heard>,
+    /// What others said who began to look while this server did not look yet, and when.
+    missed: BTreeMap<ServerId, (u64, Notification)>,
     gone: BTreeSet<ServerId>,
     /// Not before this time: a leader that failed at once is not tried again at once.
     not_before_ms: u64,
@@ -92,6 +94,7 @@ impl Election {
             vote: NO_VOTE,
             received: BTreeMap::new(),
             settled: BTreeMap::new(),
+            missed: BTreeMap::new(),
             gone: BTreeSet::new(),
             not_before_ms: 0,
             pause_ms: config.finalize_ms,
@@ -141,6 +144,17 @@ impl Election {
         self.joined = None;
         self.new_round(self.own);
         self.broadcast(now_ms, out);
+        self.hear_missed(now_ms, out);
+    }
+
+    /// Who noticed first that the leader is gone has spoken when nobody else looked, and says it again only after a while. What
+    /// it would have said again by now is not believed any more.
+    fn hear_missed(&mut self, now_ms: u64, out: &mut VecDeque<Output>) {
+        for (from, (at_ms, said)) in std::mem::take(&mut self.missed) {
+            if now_ms < at_ms + self.shortest_ms && said.round >= self.round {
+                self.notification(now_ms, ServerState::Looking, from, &said, out);
+            }
+        }
     }
 
     /// A notification. While this server is `state` and not looking, it only answers.
@@ -158,6 +172,12 @@ impl Election {
         // Only who looks has a use for an answer; two that answer each other's answers would never end.
         if behind || (said.state == ServerState::Looking && (!known || !looking)) {
             self.tell(from, state, out);
+        }
+        if !looking && known {
+            self.missed.remove(&from);
+            if said.state == ServerState::Looking {
+                self.missed.insert(from, (now_ms, said.clone()));
+            }
         }
         if !looking || !known || from == self.me || said.zxid == Zxid(-1) {
             return;
@@ -204,6 +224,11 @@ impl Election {
         }
     }
 
+    /// Whether the other server is known to be gone.
+    pub(super) fn is_gone(&self, peer: ServerId) -> bool {
+        self.gone.contains(&peer)
+    }
+
     /// The other server is known to be gone: its vote is not waited for.
     pub(super) fn link_down(&mut self, now_ms: u64, peer: ServerId) {
         self.gone.insert(peer);
@@ -226,6 +251,7 @@ impl Election {
     }
 
     fn hear_looking(&mut self, now_ms: u64, from: ServerId, heard: Heard, out: &mut VecDeque<Output>) {
+        let had_a_leader = self.settled.remove(&from).is_some();
         if heard.vote.round < self.round {
             return;
         }
@@ -237,6 +263,9 @@ impl Election {
         } else if self.beats(&heard.vote, &self.vote) {
             self.adopt(heard.vote);
             self.broadcast(now_ms, out);
+        } else if had_a_leader && self.beats(&self.vote, &heard.vote) {
+            // It did not look when it was told: a server of the reference has not kept that.
+            self.tell(from, ServerState::Looking, out);
         }
         self.received.insert(from, heard);
     }

@@ -16,8 +16,10 @@ use crate::wire::Zxid;
 use crate::wire::ensemble::Ensemble;
 use crate::wire::quorum::{Packet, ServerState};
 
-/// The pause before a role that ended before it served is tried again, in milliseconds.
-const RETRY_MS: u64 = 100;
+/// The first and the longest pause before a role that ended before it served is tried again, in milliseconds. Between them each
+/// is twice the last.
+const RETRY_MS: u64 = 10;
+const RETRY_AT_MOST_MS: u64 = 160;
 /// How many learners may wait for this server to be elected.
 const EARLY_AT_MOST: usize = 64;
 
@@ -45,6 +47,8 @@ pub struct Peer {
     state: State,
     /// Learners that dialled before this server knew whether it leads, with what they said first.
     early: BTreeMap<LinkId, Option<Packet>>,
+    /// How many roles in a row ended before they served.
+    fruitless: u32,
 }
 
 impl Peer {
@@ -82,7 +86,7 @@ impl Peer {
 
     fn looking(core: Core) -> Self {
         let election = Election::new(&core.config, &core.members);
-        Peer { core, election, state: State::Looking, early: BTreeMap::new() }
+        Peer { core, election, state: State::Looking, early: BTreeMap::new(), fruitless: 0 }
     }
 
     /// Takes one input. What is to be done then comes from [`Peer::poll_output`].
@@ -223,7 +227,10 @@ impl Peer {
                         leader.link_closed(link);
                         Ok(())
                     }
-                    State::Learning(learner) => learner.link_closed(now_ms, link),
+                    State::Learning(learner) => {
+                        let gone = self.election.is_gone(learner.leader());
+                        learner.link_closed(now_ms, link, gone)
+                    }
                 }
             }
             Input::Connected { link, leader } => {
@@ -241,7 +248,9 @@ impl Peer {
     fn take_for_role(&mut self, now_ms: u64, input: Input) -> Result<(), Quit> {
         match (&mut self.state, input) {
             (_, Input::Touched(touches)) => self.core.touch(touches),
-            (State::Learning(learner), Input::ConnectFailed { leader }) => learner.connect_failed(now_ms, leader)?,
+            (State::Learning(learner), Input::ConnectFailed { leader }) => {
+                learner.connect_failed(now_ms, leader, self.election.is_gone(leader))?;
+            }
             (State::Learning(learner), Input::Heard { link }) if learner.link() == Some(link) => {
                 learner.heard(&self.core, now_ms);
             }
@@ -321,20 +330,20 @@ impl Peer {
         while matches!(self.state, State::Looking) {
             let Some(vote) = self.election.decision(now_ms) else { return };
             self.election.settle(vote);
-            if let Err(why) = self.enter(now_ms, vote, Learner::new) {
+            if let Err(why) = self.enter(now_ms, vote) {
                 self.quit(now_ms, why);
             }
         }
     }
 
-    fn enter(&mut self, now_ms: u64, vote: Vote, learner: fn(&mut Core, u64, ServerId) -> Learner) -> Result<(), Quit> {
+    fn enter(&mut self, now_ms: u64, vote: Vote) -> Result<(), Quit> {
         let early = std::mem::take(&mut self.early);
         tracing::info!(leader = vote.leader, round = vote.round, zxid = %vote.zxid, "an election has ended");
         if vote.leader != self.core.config.server_id {
             for link in early.into_keys() {
                 self.core.emit(Output::Disconnect { link });
             }
-            self.state = State::Learning(Box::new(learner(&mut self.core, now_ms, vote.leader)));
+            self.state = State::Learning(Box::new(Learner::new(&mut self.core, now_ms, vote.leader)));
             return Ok(());
         }
         self.state = State::Leading(Box::new(Leader::new(&mut self.core, now_ms)));
@@ -368,7 +377,7 @@ impl Peer {
         self.leave(Quit::MembersChanged);
         let vote = self.election.designated(leader, self.core.log.last(), self.core.epochs.current());
         self.election.settle(vote);
-        if let Err(why) = self.enter(now_ms, vote, Learner::of_designated) {
+        if let Err(why) = self.enter(now_ms, vote) {
             self.quit(now_ms, why);
         }
     }
@@ -387,7 +396,11 @@ impl Peer {
 
     fn quit(&mut self, now_ms: u64, why: Quit) {
         if let Some(served) = self.leave(why) {
-            let pause = if served { 0 } else { RETRY_MS };
+            self.fruitless = if served { 0 } else { self.fruitless + 1 };
+            let pause = match self.fruitless {
+                0 => 0,
+                fruitless => (RETRY_MS << (fruitless - 1).min(8)).min(RETRY_AT_MOST_MS),
+            };
             self.look(now_ms, now_ms + pause);
         }
     }

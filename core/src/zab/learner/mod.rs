@@ -15,9 +15,13 @@ use crate::wire::Zxid;
 use crate::wire::ensemble::Ensemble;
 use crate::wire::quorum::{ForwardedRequest, Packet};
 
-/// How long to wait before the leader is dialled again, in milliseconds, and how often it is dialled.
-const REDIAL_MS: u64 = 100;
-const DIALS: u32 = 5;
+/// The first and the longest pause before the leader is dialled again, in milliseconds. Between them each is twice the last.
+const REDIAL_MS: u64 = 5;
+const REDIAL_AT_MOST_MS: u64 = 100;
+/// How often it is dialled: for half a second. A leader of the reference listens 200 ms after its last vote.
+const DIALS: u32 = 9;
+/// And how often when its election port does not answer either.
+const DIALS_OF_GONE: u32 = 3;
 
 /// How far this learner has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,8 +73,6 @@ pub(super) struct Learner {
     snapshot_members: Option<Ensemble>,
     /// Who leads since other members came into force.
     pub(super) designated: Option<ServerId>,
-    /// Whether the leader may not know yet that it leads, and a closed link means only that.
-    patient: bool,
 }
 
 impl Learner {
@@ -90,13 +92,7 @@ impl Learner {
             silent_at_ms: now_ms + core.config.init_ms(),
             snapshot_members: None,
             designated: None,
-            patient: false,
         }
-    }
-
-    /// Under a leader that was designated, and may learn of that later than this member.
-    pub(super) fn of_designated(core: &mut Core, now_ms: u64, leader: ServerId) -> Self {
-        Learner { patient: true, ..Self::new(core, now_ms, leader) }
     }
 
     /// Whom to follow anew, when other members have come into force: another leader, or the same in another role.
@@ -109,6 +105,11 @@ impl Learner {
     /// Whether it serves.
     pub(super) fn is_serving(&self) -> bool {
         self.serving
+    }
+
+    /// Whom it follows.
+    pub(super) fn leader(&self) -> ServerId {
+        self.leader
     }
 
     /// The link to the leader, when there is one.
@@ -126,29 +127,32 @@ impl Learner {
         self.register(core, link);
     }
 
-    pub(super) fn connect_failed(&mut self, now_ms: u64, leader: ServerId) -> Result<(), Quit> {
-        if leader != self.leader {
-            return Ok(());
-        }
-        match &mut self.stage {
-            Stage::Connecting { .. } if self.dials >= DIALS => Err(Quit::Unreachable),
-            Stage::Connecting { again_at_ms } => {
-                *again_at_ms = Some(now_ms + REDIAL_MS);
-                Ok(())
-            }
+    /// The leader did not take the call. `gone`: its election port does not answer either.
+    pub(super) fn connect_failed(&mut self, now_ms: u64, leader: ServerId, gone: bool) -> Result<(), Quit> {
+        match self.stage {
+            Stage::Connecting { .. } if leader == self.leader => self.dial_later(now_ms, gone, Quit::Unreachable),
             _ => Ok(()),
         }
     }
 
-    pub(super) fn link_closed(&mut self, now_ms: u64, link: LinkId) -> Result<(), Quit> {
+    pub(super) fn link_closed(&mut self, now_ms: u64, link: LinkId, gone: bool) -> Result<(), Quit> {
         if self.link != Some(link) {
             return Ok(());
         }
-        if !self.patient || self.stage != Stage::Registered || self.dials >= DIALS {
+        if self.stage != Stage::Registered {
             return Err(Quit::LinkClosed);
         }
+        // The leader may not know yet that it leads.
         self.link = None;
-        self.stage = Stage::Connecting { again_at_ms: Some(now_ms + REDIAL_MS) };
+        self.dial_later(now_ms, gone, Quit::LinkClosed)
+    }
+
+    fn dial_later(&mut self, now_ms: u64, gone: bool, otherwise: Quit) -> Result<(), Quit> {
+        if self.dials >= if gone { DIALS_OF_GONE } else { DIALS } {
+            return Err(otherwise);
+        }
+        let pause = (REDIAL_MS << (self.dials - 1)).min(REDIAL_AT_MOST_MS);
+        self.stage = Stage::Connecting { again_at_ms: Some(now_ms + pause) };
         Ok(())
     }
 
