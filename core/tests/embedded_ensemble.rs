@@ -10,7 +10,7 @@ use menagerie_core::wire::CreateMode;
 use menagerie_core::zab::Role;
 
 /// Long enough for a slow machine, short enough for a test that hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn client(hosts: String) -> Client {
     let client = Client::builder().hosts(hosts).session_timeout(Duration::from_secs(30)).connect_timeout(PATIENCE);

@@ -19,6 +19,8 @@ use crate::wire::ensemble::Ensemble;
 #[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of zoo.cfg, independent of the others")]
 pub struct ServerConfig {
+    /// The file that this was read from. Members that change while the ensemble runs are written beside it.
+    pub config_file: Option<PathBuf>,
     /// `dataDir`: holds `myid` and `version-2/` with snapshots and epoch files.
     pub data_dir: PathBuf,
     /// `dataLogDir`: holds `version-2/` with the transaction log; the same as `data_dir` unless told otherwise.
@@ -122,6 +124,7 @@ pub const DEFAULT_TICK_TIME_MS: u32 = 3000;
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
+            config_file: None,
             data_dir: PathBuf::from("./menagerie-data"),
             data_log_dir: PathBuf::from("./menagerie-data"),
             client_address: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_CLIENT_PORT)),

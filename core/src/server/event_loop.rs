@@ -148,7 +148,10 @@ impl EventLoop {
             match output {
                 Output::Persist { ticket, write } => self.persist(ticket, write)?,
                 Output::ReplaceState { ticket } => self.reload_after(ticket)?,
-                Output::Zab(output) => self.peers()?.carry_out(output, &self.shared),
+                Output::Zab(output) => {
+                    let shared = Arc::clone(&self.shared);
+                    self.peers()?.carry_out(output, &shared)?;
+                }
                 Output::RoleChanged(role) => {
                     tracing::info!(?role, zxid = %self.shared.tree().last_zxid(), "this member's role has changed");
                     self.role.send_replace(role);
@@ -205,8 +208,8 @@ impl EventLoop {
     }
 
     /// To answer for what a standalone server cannot do would break its promises.
-    fn peers(&self) -> Result<&Peers, Stopped> {
-        self.peers.as_ref().ok_or_else(|| {
+    fn peers(&mut self) -> Result<&mut Peers, Stopped> {
+        self.peers.as_mut().ok_or_else(|| {
             tracing::error!("a standalone server was asked for what only an ensemble does; it stops");
             Stopped
         })

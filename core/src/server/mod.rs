@@ -20,6 +20,7 @@ mod error;
 mod event_loop;
 mod four_letter;
 mod listener;
+mod member_files;
 mod metrics;
 mod peers;
 pub mod properties;

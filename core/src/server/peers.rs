@@ -4,14 +4,18 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write as IoWrite};
 use std::path::PathBuf;
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk_writer::{Change, disk};
+use super::event_loop::Event;
+use super::member_files::MemberFiles;
 use super::quorum::{Quorum, SnapshotSource, SnapshotStore};
 use crate::replica::Shared;
 use crate::storage::{self, ReceivedSnapshot, RecoverOptions, snapshot};
-use crate::tree::{DataTree, SnapshotCursor};
+use crate::tree::{CONFIG_PATH, DataTree, SnapshotCursor};
 use crate::wire::Zxid;
+use crate::wire::ensemble::Ensemble;
 use crate::zab::{self, LinkId, Write};
 
 /// Ends the member's thread.
@@ -21,11 +25,20 @@ pub(super) struct Stopped;
 pub(super) struct Peers {
     quorum: Arc<Quorum>,
     received: Arc<ReceivedSnapshots>,
+    /// None for a member without a file of its own.
+    files: Option<MemberFiles>,
+    /// Those in force.
+    members: Ensemble,
 }
 
 impl Peers {
-    pub(super) fn new(quorum: Arc<Quorum>, received: Arc<ReceivedSnapshots>) -> Self {
-        Peers { quorum, received }
+    pub(super) fn new(
+        quorum: Arc<Quorum>,
+        received: Arc<ReceivedSnapshots>,
+        files: Option<MemberFiles>,
+        members: Ensemble,
+    ) -> Self {
+        Peers { quorum, received, files, members }
     }
 
     /// The sockets.
@@ -42,7 +55,7 @@ impl Peers {
         }
     }
 
-    pub(super) fn carry_out(&self, output: zab::Output, shared: &Arc<Shared>) {
+    pub(super) fn carry_out(&mut self, output: zab::Output, shared: &Arc<Shared>) -> Result<(), Stopped> {
         match output {
             zab::Output::Notify { to, notification } => self.quorum.notify(to, &notification),
             zab::Output::Connect { leader } => self.quorum.connect(leader),
@@ -52,9 +65,35 @@ impl Peers {
                 self.quorum.send_snapshot(link, zxid, Box::new(Image::of(shared)));
             }
             zab::Output::Disconnect { link } => self.quorum.disconnect(link),
+            zab::Output::MembersProposed(next) => {
+                self.write(|files| files.propose(&next))?;
+                // Both can be reached until one of them is in force.
+                let mut members = self.members.clone();
+                members.members.extend(next.members);
+                self.quorum.set_members(&members);
+            }
+            zab::Output::Activated(members) => {
+                tracing::info!(
+                    version = format_args!("{:x}", members.version),
+                    "these members are in force: {members}"
+                );
+                self.write(|files| files.activate(&members))?;
+                self.quorum.set_members(&members);
+                self.members = members;
+            }
             // The replica keeps the others to itself.
             other => tracing::warn!(output = ?other, "nothing is known to be done about it"),
         }
+        Ok(())
+    }
+
+    /// A member that forgets who the members are could agree with others who did the same.
+    fn write(&self, write: impl FnOnce(&MemberFiles) -> io::Result<()>) -> Result<(), Stopped> {
+        let Some(files) = &self.files else { return Ok(()) };
+        write(files).map_err(|error| {
+            tracing::error!(%error, ?files, "cannot write who the members are; the server stops");
+            Stopped
+        })
     }
 
     /// What a change means for the disk.
@@ -76,6 +115,12 @@ impl Peers {
             }
         }
     }
+}
+
+/// The members that a state shows; none that a standalone server wrote.
+pub(super) fn members_shown(tree: &DataTree) -> Option<Ensemble> {
+    let members: Ensemble = std::str::from_utf8(tree.node(CONFIG_PATH)?.data()?).ok()?.parse().ok()?;
+    (!members.members.is_empty()).then_some(members)
 }
 
 /// The state as of now, for a learner. Like a snapshot on disk it is walked while the tree goes on: what a learner is sent
@@ -106,12 +151,13 @@ impl SnapshotSource for Image {
 pub(super) struct ReceivedSnapshots {
     snapshot_dir: PathBuf,
     options: RecoverOptions,
+    events: Sender<Event>,
     waiting: Mutex<BTreeMap<LinkId, ReceivedSnapshot>>,
 }
 
 impl ReceivedSnapshots {
-    pub(super) fn new(snapshot_dir: PathBuf, options: RecoverOptions) -> Self {
-        ReceivedSnapshots { snapshot_dir, options, waiting: Mutex::default() }
+    pub(super) fn new(snapshot_dir: PathBuf, options: RecoverOptions, events: Sender<Event>) -> Self {
+        ReceivedSnapshots { snapshot_dir, options, events, waiting: Mutex::default() }
     }
 
     fn take(&self, link: LinkId) -> Option<ReceivedSnapshot> {
@@ -128,6 +174,10 @@ impl SnapshotStore for ReceivedSnapshots {
         tracing::info!(link, %zxid, "receiving the leader's snapshot");
         let received = storage::receive_snapshot(&disk(), &self.snapshot_dir, link, zxid, image, &self.options);
         let received = received.map_err(io::Error::other)?;
+        if let Some(members) = members_shown(received.tree()) {
+            // Who sends to a thread that has ended is stopped itself.
+            let _ = self.events.send(Event::Peer(zab::Input::SnapshotMembers { link, members }.into()));
+        }
         self.waiting().insert(link, received);
         Ok(())
     }

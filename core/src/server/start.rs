@@ -15,8 +15,9 @@ use super::clock::Clock;
 use super::config::ConfigError;
 use super::disk_writer::{DiskTask, DiskWriter, disk, version_dir};
 use super::event_loop::{Event, EventLoop};
+use super::member_files::MemberFiles;
 use super::metrics::Metrics;
-use super::peers::{Peers, ReceivedSnapshots};
+use super::peers::{Peers, ReceivedSnapshots, members_shown};
 use super::quorum::{Inputs, MemberSettings, Quorum};
 use super::recover::{Recovered, directories, max_txn_bytes, recover, recover_options};
 use super::registry::{Registry, Sink};
@@ -26,9 +27,7 @@ use super::{Context, DEFAULT_TRACE_MASK, Server, ServerConfig, ServerError, list
 use crate::auth::AuthConfig;
 use crate::replica::{self, Replica, Shared};
 use crate::storage::{self, SnapshotDue, SnapshotPolicy, SnapshotTrigger};
-use crate::tree::{CONFIG_PATH, DataTree};
-use crate::wire::Zxid;
-use crate::wire::ensemble::Ensemble;
+use crate::zab;
 
 /// Connections that may wait to be accepted, where the configuration does not say.
 const BACKLOG: u32 = 1024;
@@ -83,13 +82,15 @@ async fn open_quorum(
     member: &MemberSettings,
     events: mpsc::Sender<Event>,
 ) -> Result<Peers, ServerError> {
+    let snapshots = ReceivedSnapshots::new(version_dir(&config.data_dir), recover_options(config), events.clone());
+    let snapshots = Arc::new(snapshots);
     // Who sends to a thread that has ended is stopped itself.
     let inputs: Inputs = Arc::new(move |arrival| drop(events.send(Event::Peer(arrival))));
-    let snapshots = ReceivedSnapshots::new(version_dir(&config.data_dir), recover_options(config));
-    let snapshots = Arc::new(snapshots);
     let store = Arc::clone(&snapshots);
     let quorum = Quorum::start(member.sockets.clone(), inputs, store).await?;
-    Ok(Peers::new(Arc::new(quorum), snapshots))
+    let files = config.config_file.clone().zip(config.server_id).filter(|_| config.reconfig_enabled);
+    let files = files.map(|(file, server_id)| MemberFiles::new(file, server_id));
+    Ok(Peers::new(Arc::new(quorum), snapshots, files, member.sockets.ensemble.clone()))
 }
 
 fn bind(address: SocketAddr, backlog: u32) -> std::io::Result<TcpListener> {
@@ -107,17 +108,17 @@ fn assemble(
     peers: Option<Peers>,
 ) -> Result<Server, ServerError> {
     let Started { address, clock, metrics, events, event_receiver } = started;
-    let Recovered { mut tree, sessions, txns_replayed, needs_snapshot, history, locks, store } = recovered;
+    let Recovered { tree, sessions, txns_replayed, needs_snapshot, history, locks, store } = recovered;
     let registry = Arc::new(Registry::default());
     let auth = config.auth.clone();
     let sink = Box::new(Sink { registry: Arc::clone(&registry), auth: auth.clone(), metrics: Arc::clone(&metrics) });
-    if let Some(MemberSettings { zab, .. }) = &member {
-        show_members(&mut tree, &zab.ensemble, clock.now().wall_ms);
-    }
     let shared = Arc::new(Shared::new(tree, sessions, sink));
     let settings = replica_config(&config, &auth);
     let replica = match member.zip(history) {
-        Some((member, history)) => Replica::member(settings, member.zab, history, Arc::clone(&shared), clock.now())?,
+        Some((member, history)) => {
+            let zab = ensemble_settings(member.zab, &config, &shared);
+            Replica::member(settings, zab, history, Arc::clone(&shared), clock.now())?
+        }
         None => Replica::new(settings, Arc::clone(&shared), clock.now()),
     };
     let snapshotter = Arc::new(Snapshotter::new(&config, Arc::clone(&shared), Arc::clone(&metrics)));
@@ -178,12 +179,13 @@ fn assemble(
     Ok(Server { context: Arc::new(context), threads, quorum, snapshotter, failed })
 }
 
-/// The members' own znode shows them from the start.
-fn show_members(tree: &mut DataTree, members: &Ensemble, now_ms: i64) {
-    let shown = tree.node(CONFIG_PATH).map(|node| node.stat().mzxid);
-    if shown.is_none_or(|shown| shown.0 <= members.version) {
-        tree.set_config(members.to_string().as_bytes(), Zxid(members.version), now_ms);
+/// With `reconfigEnabled` members change by what is in the log, and by what the state shows.
+fn ensemble_settings(mut zab: zab::Config, config: &ServerConfig, shared: &Shared) -> zab::Config {
+    if config.reconfig_enabled {
+        zab.read_members = Some(replica::members_in);
+        zab.next_ensemble = members_shown(&shared.tree()).filter(|shown| shown.version > zab.ensemble.version);
     }
+    zab
 }
 
 fn snapshot_policy(config: &ServerConfig) -> SnapshotPolicy {

@@ -32,7 +32,8 @@ pub fn load(file: &Path) -> Result<ServerConfig, ConfigError> {
         None => None,
     };
     let server_id = read_my_id(&draft.config.data_dir)?;
-    draft.finish(dynamic, server_id)
+    let config = draft.finish(dynamic, server_id)?;
+    Ok(ServerConfig { config_file: Some(file.to_owned()), ..config })
 }
 
 /// Reads `<clientPort> <dataDir> [tickTime] [maxClientCnxns]`, the reference's other way to start a standalone server.
