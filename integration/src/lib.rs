@@ -6,6 +6,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`architecture`] | reads the module table of ARCHITECTURE.md and finds imports that go up |
+//! | [`check`] | holds a history of clients to what the service promises |
 //! | [`differential`] | the same steps on the reference and on ours, compared field by field |
 //! | [`liar`] | a proxy that changes what a server says |
 //! | [`dialogue`] | a program that is talked to through its standard input and output |
@@ -27,6 +28,7 @@
 //! | [`workspace`] | the files of this repository |
 
 pub mod architecture;
+pub mod check;
 pub mod dialogue;
 pub mod differential;
 pub mod four_letter;
