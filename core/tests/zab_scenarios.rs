@@ -43,6 +43,8 @@ scenarios! {
     a_leader_serves_its_learners
     a_leader_that_does_not_know_it_yet_is_dialled_again
     a_leader_that_is_no_member_any_more_hands_over
+    a_leader_that_resigns_commits_what_it_has_proposed
+    a_leader_that_resigns_waits_half_a_tick_at_most
     a_leader_whose_ports_are_both_silent_is_given_up_soon
     a_lower_epoch_is_not_followed
     a_more_recent_history_is_not_led
@@ -65,4 +67,5 @@ scenarios! {
     what_a_returning_follower_acknowledged_is_not_cut_off
     who_did_not_look_is_told_again_when_it_looks
     who_looked_first_is_heard_by_who_looks_next
+    who_resigns_without_leading_is_done_at_once
 }

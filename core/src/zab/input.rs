@@ -16,6 +16,10 @@ pub enum Input {
         through: Ticket,
     },
 
+    /// This member is to stop. A leader proposes nothing more and commits what it has proposed, as far as acknowledgements come
+    /// within half a tick; then, and anybody else at once, it says [`super::Output::Resigned`]. Nothing undoes it.
+    Resign,
+
     /// A notification came on the election port.
     Notification {
         /// The server at the other end of the connection.

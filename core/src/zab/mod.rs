@@ -41,6 +41,7 @@ mod output;
 mod peer;
 mod quit;
 mod quorum;
+mod resign;
 
 pub use committed_log::{Entry, RecentLog};
 pub use config::Config;

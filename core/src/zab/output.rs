@@ -169,4 +169,8 @@ pub enum Output {
     },
     /// Learner: the oldest sync that was forwarded is done, after all [`Output::Committed`] before this.
     Synced,
+
+    /// After [`super::Input::Resign`]: this member is done, and nothing it is told matters any more. Let what was sent reach its
+    /// sockets, then close the links of both ports: the others elect another leader when they see them close.
+    Resigned,
 }

@@ -11,6 +11,7 @@ use super::epoch::{EpochError, Epochs, HIGHEST_EPOCH};
 use super::leader::Leader;
 use super::learner::Learner;
 use super::members::Members;
+use super::resign::Resignation;
 use super::{Config, Input, LinkId, Output, ProposeError, Quit, Role, ServerId, invariants};
 use crate::wire::Zxid;
 use crate::wire::ensemble::Ensemble;
@@ -33,7 +34,7 @@ pub struct Recovered {
 }
 
 #[derive(Debug)]
-enum State {
+pub(super) enum State {
     Looking,
     Leading(Box<Leader>),
     Learning(Box<Learner>),
@@ -42,11 +43,12 @@ enum State {
 /// One member of an ensemble.
 #[derive(Debug)]
 pub struct Peer {
-    core: Core,
+    pub(super) core: Core,
     election: Election,
-    state: State,
+    pub(super) state: State,
+    pub(super) resignation: Resignation,
     /// Learners that dialled before this server knew whether it leads, with what they said first.
-    early: BTreeMap<LinkId, Option<Packet>>,
+    pub(super) early: BTreeMap<LinkId, Option<Packet>>,
     /// How many roles in a row ended before they served.
     fruitless: u32,
 }
@@ -86,15 +88,20 @@ impl Peer {
 
     fn looking(core: Core) -> Self {
         let election = Election::new(&core.config, &core.members);
-        Peer { core, election, state: State::Looking, early: BTreeMap::new(), fruitless: 0 }
+        let (state, resignation) = (State::Looking, Resignation::None);
+        Peer { core, election, state, resignation, early: BTreeMap::new(), fruitless: 0 }
     }
 
     /// Takes one input. What is to be done then comes from [`Peer::poll_output`].
     pub fn handle(&mut self, now_ms: u64, input: Input) {
+        if self.resignation == Resignation::Gone {
+            return;
+        }
         if let Err(why) = self.take(now_ms, input) {
             self.quit(now_ms, why);
         }
         self.heed_members(now_ms);
+        self.conclude_resignation(now_ms);
         self.conclude_election(now_ms);
         invariants::check(&self.core);
     }
@@ -106,10 +113,15 @@ impl Peer {
 
     /// When [`Input::Tick`] is due, in milliseconds.
     pub fn poll_timeout(&self) -> u64 {
-        match &self.state {
+        let due = match &self.state {
             State::Looking => self.election.due_ms(),
             State::Leading(leader) => leader.due_ms(),
             State::Learning(learner) => learner.due_ms(),
+        };
+        match self.resignation {
+            Resignation::None => due,
+            Resignation::Going { until_ms } => due.min(until_ms),
+            Resignation::Gone => u64::MAX,
         }
     }
 
@@ -117,8 +129,12 @@ impl Peer {
     /// as [`Output::Committed`], unless this member stops leading first; then nobody knows yet whether it ever will.
     ///
     /// # Errors
-    /// [`ProposeError::NotLeading`]; also when the counter of the epoch is used up, which ends this reign.
+    /// [`ProposeError::NotLeading`]; also when the counter of the epoch is used up, which ends this reign, and after
+    /// [`Input::Resign`].
     pub fn propose(&mut self, now_ms: u64, payload: &Bytes) -> Result<Zxid, ProposeError> {
+        if self.resignation != Resignation::None {
+            return Err(ProposeError::NotLeading);
+        }
         let State::Leading(leader) = &mut self.state else { return Err(ProposeError::NotLeading) };
         if leader.is_reigning() && leader.counter_is_used_up() {
             self.quit(now_ms, Quit::CounterUsedUp);
@@ -191,6 +207,10 @@ impl Peer {
         let state = self.server_state();
         match input {
             Input::Tick => self.tick(now_ms),
+            Input::Resign => {
+                self.resign(now_ms);
+                Ok(())
+            }
             Input::Persisted { through } => {
                 self.core.persisted(through);
                 match &mut self.state {
@@ -327,7 +347,7 @@ impl Peer {
     }
 
     fn conclude_election(&mut self, now_ms: u64) {
-        while matches!(self.state, State::Looking) {
+        while matches!(self.state, State::Looking) && self.resignation == Resignation::None {
             let Some(vote) = self.election.decision(now_ms) else { return };
             self.election.settle(vote);
             if let Err(why) = self.enter(now_ms, vote) {
@@ -358,7 +378,7 @@ impl Peer {
 
     /// Others are in force, or may be: they are looked for, and followed, and served.
     fn heed_members(&mut self, now_ms: u64) {
-        if !std::mem::take(&mut self.core.members_changed) {
+        if !std::mem::take(&mut self.core.members_changed) || self.resignation != Resignation::None {
             return;
         }
         self.election.set_members(&self.core.members);
@@ -395,7 +415,9 @@ impl Peer {
     }
 
     fn quit(&mut self, now_ms: u64, why: Quit) {
-        if let Some(served) = self.leave(why) {
+        if let Some(served) = self.leave(why)
+            && self.resignation == Resignation::None
+        {
             self.fruitless = if served { 0 } else { self.fruitless + 1 };
             let pause = match self.fruitless {
                 0 => 0,

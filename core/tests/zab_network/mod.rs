@@ -170,6 +170,7 @@ impl Net {
             Output::Disconnect { link } => self.put(Way::Link(link, id), Cargo::Input(Input::LinkClosed { link })),
             Output::Committed { zxid, .. } => member.committed.push(zxid),
             Output::RoleChanged(role) => member.role = role,
+            Output::Resigned => self.kill(id),
             _ => {}
         }
     }

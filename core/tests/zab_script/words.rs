@@ -77,6 +77,7 @@ fn show_members(ensemble: &Ensemble) -> String {
 pub(crate) fn input(word: &str, words: &mut Words<'_>) -> Input {
     match word {
         "tick" => Input::Tick,
+        "resign" => Input::Resign,
         "hears" => {
             let from = words.id();
             Input::Notification { from, notification: notification(words) }
@@ -264,5 +265,6 @@ pub(crate) fn output(output: &Output) -> String {
         Output::RevalidateSession { link, session, .. } => format!("link {link} asks after session {session}"),
         Output::SessionRevalidated { session, valid } => format!("session {session} is valid: {valid}"),
         Output::Synced => "synced".to_owned(),
+        Output::Resigned => "resigned".to_owned(),
     }
 }

@@ -231,7 +231,8 @@ impl Shell {
                 | Output::Activated(_)
                 | Output::SessionsTouched(_)
                 | Output::SessionRevalidated { .. }
-                | Output::Synced => {}
+                | Output::Synced
+                | Output::Resigned => {}
             }
         }
     }

@@ -7,6 +7,8 @@ use super::network::MemberIndex;
 pub enum Fault {
     /// A member stops without a word.
     Crash(MemberIndex),
+    /// A member is told to stop.
+    Resign(MemberIndex),
     /// All members stop.
     CrashAll,
     /// A member starts again.
@@ -34,7 +36,8 @@ pub fn next(rng: &mut fastrand::Rng, members: usize) -> (u64, Fault) {
     let one = rng.usize(..members);
     let other = (one + 1 + rng.usize(..members.max(2) - 1)) % members;
     let fault = match rng.u8(..100) {
-        0..24 => Fault::Crash(one),
+        0..20 => Fault::Crash(one),
+        20..24 => Fault::Resign(one),
         24..28 => Fault::CrashAll,
         28..48 => Fault::Start(one),
         48..56 => Fault::StartAll,

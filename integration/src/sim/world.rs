@@ -16,7 +16,7 @@ use super::options::{Options, Sabotage};
 use super::oracle::{Oracle, Violation};
 
 /// How many of the last events a trace has.
-const TRACE_LINES: usize = 400;
+const TRACE_LINES: usize = 4000;
 
 /// What a run was like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -273,6 +273,12 @@ impl World {
                 }
             }
             Output::Activated(members) => self.members[at].set_members(members),
+            Output::Resigned => {
+                self.stop(at, true);
+                if self.now_ms >= self.options.faults_ms {
+                    return self.start(at);
+                }
+            }
             Output::MembersProposed(_)
             | Output::ForwardedRequest { .. }
             | Output::SessionsTouched(_)
@@ -423,6 +429,7 @@ impl World {
         match fault {
             Fault::Crash(at) => self.crash(at),
             Fault::CrashAll => (0..self.members.len()).for_each(|at| self.crash(at)),
+            Fault::Resign(at) => self.input(at, Input::Resign)?,
             Fault::Start(at) => self.start(at)?,
             Fault::StartAll => {
                 for at in 0..self.members.len() {
@@ -454,12 +461,15 @@ impl World {
     }
 
     fn crash(&mut self, at: MemberIndex) {
-        if !self.members[at].is_up() {
-            return;
+        if self.members[at].is_up() {
+            // Sometimes the others are told by their kernels, sometimes only by silence.
+            let told = self.rng.bool();
+            self.stop(at, told);
         }
+    }
+
+    fn stop(&mut self, at: MemberIndex, told: bool) {
         let kept = self.rng.usize(..=self.members[at].disk().waiting());
-        // Sometimes the others are told by their kernels, sometimes only by silence.
-        let told = self.rng.bool();
         for link in self.network.links_of(at) {
             if told {
                 self.send(at, link, Cargo::Closed);
