@@ -5,6 +5,8 @@
 #![allow(clippy::disallowed_methods, reason = "a test reads files")]
 
 mod storage_support;
+#[path = "storage_support/traced_disk.rs"]
+mod traced_disk;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,6 +21,7 @@ use menagerie_core::storage::{
 use menagerie_core::tree::{DataTree, SnapshotCursor};
 use menagerie_core::wire::Zxid;
 use storage_support::{Dumped, History, Step, dump};
+use traced_disk::TracedDisk;
 
 const SNAP: &str = "/data/version-2";
 const LOG: &str = "/logs/version-2";
@@ -338,6 +341,40 @@ fn an_image_that_comes_meanwhile_is_not_in_the_way() {
     world.store.install(&received).unwrap();
     drop(received);
     assert_eq!(state(&world.recover().unwrap()), image.state);
+}
+
+/// Names that are changed between two syncs of a directory may survive a crash in any selection. So nothing is removed before
+/// the decision is synced, and nothing takes its place before all removals are.
+#[test]
+fn each_step_is_durable_before_the_next_one_depends_on_it() {
+    let world = World::new(LOG);
+    let traced = TracedDisk { disk: world.mem.clone(), trace: Arc::default() };
+    let (disk, trace): (Arc<dyn Disk>, _) = (Arc::new(traced.clone()), traced.trace);
+    let (image, options) = (Image::new(Zxid(50), 9), RecoverOptions::default());
+    let mut store = open(&disk, LOG);
+    let received = receive_snapshot(&disk, Path::new(SNAP), 3, image.zxid, &mut &image.bytes[..], &options).unwrap();
+    let steps = |trace: &mut Vec<String>| std::mem::take(trace);
+    store.truncate(Zxid(4)).unwrap();
+    let truncated = [
+        "remove /data/version-2/snapshot.8",
+        "sync /data/version-2",
+        "remove /logs/version-2/log.6",
+        "sync /logs/version-2",
+        "cut /logs/version-2/log.1",
+    ];
+    assert_eq!(steps(&mut trace.lock().unwrap()), truncated);
+    store.install(&received).unwrap();
+    let installed = [
+        "make /data/version-2/install.3b",
+        "sync /data/version-2",
+        "remove /data/version-2/snapshot.0",
+        "sync /data/version-2",
+        "remove /logs/version-2/log.1",
+        "sync /logs/version-2",
+        "make /data/version-2/snapshot.3b",
+        "sync /data/version-2",
+    ];
+    assert_eq!(steps(&mut trace.lock().unwrap()), installed);
 }
 
 fn vectors() -> PathBuf {

@@ -1,5 +1,6 @@
 //! Restores a server's tree and sessions from its files (protocol §6.5, §6.4): the newest snapshot that can be read, then
-//! every transaction logged after it. It changes nothing on disk but the leftovers of crashes that hold nothing.
+//! every transaction logged after it. It changes nothing on disk but the leftovers of crashes: it removes those that
+//! hold nothing, and finishes what a leader's state had begun to replace.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
