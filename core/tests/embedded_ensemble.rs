@@ -105,3 +105,23 @@ async fn an_observer_serves_and_does_not_vote() {
     assert!(!matches!(lost, Ok(Ok(_))), "one voter of three is no quorum");
     ensemble.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_is_stopped_hands_over_long_before_any_limit_and_nothing_is_lost() {
+    // So long that a test which waits for any limit does not end.
+    let mut ensemble = Ensemble::builder(3).tick_time(Duration::from_mins(1)).start().await.unwrap();
+    let client = client(ensemble.connect_string()).await;
+    for round in 0..3 {
+        let leader = ensemble.leader().await;
+        write(&client, &format!("/before-{round}")).await;
+        ensemble.stop_member(leader).await;
+        write(&client, &format!("/after-{round}")).await;
+        ensemble.restart(leader).await.unwrap();
+        ensemble.ready().await;
+    }
+    client.sync("/").await.unwrap();
+    for path in (0..3).flat_map(|round| [format!("/before-{round}"), format!("/after-{round}")]) {
+        assert!(client.exists(path.as_str()).await.unwrap().is_some(), "{path}");
+    }
+    ensemble.stop().await;
+}

@@ -17,7 +17,7 @@ use super::snapshotter::Snapshotter;
 use crate::replica::{ConnId, Input, Output, Replica, Request, Shared};
 use crate::storage::Recovered;
 use crate::wire::proto::ConnectRequest;
-use crate::zab::{Role, Ticket, Write};
+use crate::zab::{self, Role, Ticket, Write};
 
 /// What happens to the member.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub(super) enum Event {
     Reloaded { through: Ticket, recovered: Box<Recovered> },
     /// Tell when the sessions expire, by monotonic milliseconds.
     Sessions(oneshot::Sender<Vec<(u64, Vec<i64>)>>),
+    /// Hand over, if this member leads, and say when that is done.
+    Resign(oneshot::Sender<()>),
     /// Do nothing until the other end is gone.
     Hold(Receiver<()>),
     /// End the thread.
@@ -55,6 +57,8 @@ pub(super) struct EventLoop {
     /// Where it is told what this member does.
     pub(super) role: watch::Sender<Role>,
     pub(super) disk: Sender<Vec<DiskTask>>,
+    /// Who waits until this member has handed over.
+    pub(super) resigned: Option<oneshot::Sender<()>>,
     /// What the disk is to do at the end of this turn.
     pub(super) tasks: Vec<DiskTask>,
 }
@@ -117,6 +121,10 @@ impl EventLoop {
                 // Who asked may be gone.
                 let _ = answer.send(self.replica.session_buckets());
             }
+            Event::Resign(done) => {
+                self.resigned = Some(done);
+                self.replica.handle(now, Input::Zab(zab::Input::Resign));
+            }
             Event::Hold(held) => drop(held.recv()),
             Event::Stop => return Err(Stopped),
         }
@@ -148,6 +156,12 @@ impl EventLoop {
             match output {
                 Output::Persist { ticket, write } => self.persist(ticket, write)?,
                 Output::ReplaceState { ticket } => self.reload_after(ticket)?,
+                Output::Zab(zab::Output::Resigned) => {
+                    if let Some(done) = self.resigned.take() {
+                        // Who waited may have lost patience.
+                        let _ = done.send(());
+                    }
+                }
                 Output::Zab(output) => {
                     let shared = Arc::clone(&self.shared);
                     self.peers()?.carry_out(output, &shared)?;

@@ -38,8 +38,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize};
 use std::sync::mpsc;
+use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -147,8 +148,17 @@ impl Server {
         self.failed.cancelled().await;
     }
 
-    /// Closes every connection, waits until the log and a snapshot that is being written are on disk, and ends the threads.
+    /// Hands over if it leads, which takes a tick at most, then closes every connection, waits until the log and a snapshot that
+    /// is being written are on disk, and ends the threads.
     pub async fn stop(self) {
+        if self.quorum.is_some() {
+            let (done, resigned) = oneshot::channel();
+            let patience = Duration::from_millis(self.context.config.tick_time_ms.into());
+            if self.context.events.send(Event::Resign(done)).is_ok() {
+                // Whether it is done or not, the end is the same to the others: they elect another leader.
+                let _ = tokio::time::timeout(patience, resigned).await;
+            }
+        }
         self.abort().await;
     }
 

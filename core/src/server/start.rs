@@ -113,14 +113,7 @@ fn assemble(
     let auth = config.auth.clone();
     let sink = Box::new(Sink { registry: Arc::clone(&registry), auth: auth.clone(), metrics: Arc::clone(&metrics) });
     let shared = Arc::new(Shared::new(tree, sessions, sink));
-    let settings = replica_config(&config, &auth);
-    let replica = match member.zip(history) {
-        Some((member, history)) => {
-            let zab = ensemble_settings(member.zab, &config, &shared);
-            Replica::member(settings, zab, history, Arc::clone(&shared), clock.now())?
-        }
-        None => Replica::new(settings, Arc::clone(&shared), clock.now()),
-    };
+    let replica = make_replica(&config, member.zip(history), &shared, clock.now())?;
     let snapshotter = Arc::new(Snapshotter::new(&config, Arc::clone(&shared), Arc::clone(&metrics)));
     if needs_snapshot {
         snapshotter.write()?;
@@ -152,6 +145,7 @@ fn assemble(
         peers,
         role,
         disk,
+        resigned: None,
         tasks: Vec::new(),
     };
     let failed = CancellationToken::new();
@@ -177,6 +171,18 @@ fn assemble(
         config,
     };
     Ok(Server { context: Arc::new(context), threads, quorum, snapshotter, failed })
+}
+
+fn make_replica(
+    config: &ServerConfig,
+    member: Option<(MemberSettings, zab::Recovered)>,
+    shared: &Arc<Shared>,
+    now: replica::Time,
+) -> Result<Replica, ServerError> {
+    let settings = replica_config(config, &config.auth);
+    let Some((member, history)) = member else { return Ok(Replica::new(settings, Arc::clone(shared), now)) };
+    let zab = ensemble_settings(member.zab, config, shared);
+    Ok(Replica::member(settings, zab, history, Arc::clone(shared), now)?)
 }
 
 /// With `reconfigEnabled` members change by what is in the log, and by what the state shows.
