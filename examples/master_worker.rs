@@ -1,6 +1,6 @@
-//! The master–worker cluster in one program: an embedded server, two masters, three workers and a client with tasks. In the
-//! middle the active master and a busy worker are killed: their connections break, and the server has to find out. Ends with
-//! a table, and with success only if every task was done exactly once.
+//! The master–worker cluster in one program: an embedded ensemble of three servers, two masters, three workers and a client with
+//! tasks. In the middle the active master, the leading server and a busy worker are killed: their connections break, and the
+//! others have to find out. Ends with a table, and with success only if every task was done exactly once.
 //!
 //! `cargo run -p menagerie-examples --bin master_worker`; or each role as a process of its own:
 //! `master_worker master|worker|submit|status --connect HOSTS`.
@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::{Parser, Subcommand};
 use menagerie_core::client::{CONNECT_VARIABLE, Client, DEFAULT_HOSTS};
-use menagerie_core::embedded::Server;
+use menagerie_core::embedded::Ensemble;
 use menagerie_recipes::codec::Text;
 use menagerie_recipes::master_worker::{
     Completed, Handler, LeastLoaded, Master, MasterEvent, Task, TaskClient, TaskFailure, Worker, WorkerEvent,
@@ -205,9 +205,10 @@ impl Member {
 }
 
 async fn demo() -> Result<bool, Box<dyn Error>> {
-    let server = Server::builder().tick_time(Duration::from_millis(200)).max_session_timeout(PATIENCE).start().await?;
-    let hosts = server.connect_string();
-    println!("a server listens on {hosts}");
+    let ensemble = Ensemble::builder(3).tick_time(Duration::from_millis(200)).max_session_timeout(PATIENCE);
+    let mut ensemble = ensemble.start().await?;
+    let hosts = ensemble.connect_string();
+    println!("three servers listen on {hosts}; server {} leads", ensemble.leader().await);
     let ledger = Ledger::default();
     let mut masters = BTreeMap::new();
     for name in ["master1", "master2"] {
@@ -234,18 +235,20 @@ async fn demo() -> Result<bool, Box<dyn Error>> {
         workers.insert(name.to_owned(), Member::start(&hosts, run)?);
     }
     let client = connect(&hosts, PATIENCE).await?;
-    let outcome = tokio::time::timeout(PATIENCE, story(&client, &ledger, &mut masters, &mut workers)).await;
+    let outcome =
+        tokio::time::timeout(PATIENCE, story(&client, &ledger, &mut ensemble, &mut masters, &mut workers)).await;
     for member in masters.into_values().chain(workers.into_values()) {
         member.kill();
     }
     client.close().await?;
-    server.stop().await;
+    ensemble.stop().await;
     outcome.map_err(|_| "the tasks were not done in time")?
 }
 
 async fn story(
     client: &Client,
     ledger: &Ledger,
+    ensemble: &mut Ensemble,
     masters: &mut BTreeMap<String, Member>,
     workers: &mut BTreeMap<String, Member>,
 ) -> Result<bool, Box<dyn Error>> {
@@ -260,6 +263,10 @@ async fn story(
     if let Some(member) = masters.remove(&master) {
         member.kill();
     }
+    let leader = ensemble.leader().await;
+    println!("KILL server {leader}, which leads");
+    ensemble.kill(leader).await;
+    println!("  server {} leads now", ensemble.leader().await);
     let busy = until(|| ledger.with(|told| busy_worker(told))).await;
     println!("KILL {busy}, in the middle of a task");
     if let Some(member) = workers.remove(&busy) {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use menagerie_core::client::Client;
 use menagerie_core::embedded::Ensemble;
+use menagerie_core::server::Role;
 use menagerie_core::wire::CreateMode;
-use menagerie_core::zab::Role;
 
 /// Long enough for a slow machine, short enough for a test that hangs.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -14,7 +14,7 @@ fn the_master_worker_cluster_does_every_task_exactly_once() {
     let output = Command::new(env!("CARGO_BIN_EXE_master_worker")).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(text.contains("KILL master") && text.contains("KILL worker"), "{text}");
+    assert!(["KILL master", "KILL server", "KILL worker"].iter().all(|kill| text.contains(kill)), "{text}");
     assert!(text.ends_with("every task was done exactly once\n"), "{text}");
 }
 

@@ -10,9 +10,8 @@ use tokio::net::TcpListener;
 
 use super::door::{Door, Passage};
 use super::{Builder, EmbeddedError};
-use crate::server::{self, ServerConfig};
+use crate::server::{self, Role, ServerConfig, ServerId};
 use crate::wire::ensemble::{self, Member as Listed, PeerAddress, Role as ListedRole};
-use crate::zab::{Role, ServerId};
 
 /// `initLimit` and `syncLimit` of its members, in ticks.
 const LIMIT_TICKS: u32 = 10;

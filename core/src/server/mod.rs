@@ -47,9 +47,10 @@ use tokio_util::task::TaskTracker;
 pub use config::ServerConfig;
 pub use error::ServerError;
 
+pub use crate::zab::{Role, ServerId};
+
 use crate::auth::AuthConfig;
 use crate::replica::Shared;
-use crate::zab::Role;
 use clock::Clock;
 use event_loop::Event;
 use metrics::Metrics;
