@@ -30,6 +30,7 @@ scenarios! {
     a_commit_out_of_turn_ends_following
     a_cut_spares_what_the_leader_sends_again
     a_cut_that_would_lose_what_is_committed_is_refused
+    a_deserter_that_comes_back_counts_again
     a_follower_acknowledges_only_what_is_on_disk
     a_follower_cuts_off_what_is_not_the_leaders
     a_follower_follows_whom_new_members_designate
@@ -45,6 +46,7 @@ scenarios! {
     a_leader_that_is_no_member_any_more_hands_over
     a_leader_that_resigns_commits_what_it_has_proposed
     a_leader_that_resigns_waits_half_a_tick_at_most
+    a_leader_that_too_many_desert_before_its_reign_looks_again
     a_leader_whose_ports_are_both_silent_is_given_up_soon
     a_lower_epoch_is_not_followed
     a_more_recent_history_is_not_led
@@ -64,6 +66,7 @@ scenarios! {
     new_members_need_quorums_of_both
     new_members_that_do_not_follow_are_refused
     newer_members_are_adopted_in_an_election
+    next_members_that_cannot_be_in_force_need_not_promise
     what_a_returning_follower_acknowledged_is_not_cut_off
     who_did_not_look_is_told_again_when_it_looks
     who_looked_first_is_heard_by_who_looks_next

@@ -224,6 +224,11 @@ impl Election {
         }
     }
 
+    /// Whether the sender looks for a leader in a later round than the one that has ended here.
+    pub(super) fn is_later_search(&self, said: &Notification) -> bool {
+        said.state == ServerState::Looking && said.round > self.round
+    }
+
     /// Whether the other server is known to be gone.
     pub(super) fn is_gone(&self, peer: ServerId) -> bool {
         self.gone.contains(&peer)

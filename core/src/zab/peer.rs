@@ -224,7 +224,12 @@ impl Peer {
             Input::Notification { from, notification } => {
                 self.adopt_members(now_ms, &notification.config);
                 self.election.notification(now_ms, state, from, &notification, &mut self.core.outputs);
-                Ok(())
+                match &mut self.state {
+                    State::Leading(leader) if self.election.is_later_search(&notification) => {
+                        leader.deserted(&self.core, from)
+                    }
+                    _ => Ok(()),
+                }
             }
             Input::ElectionLinkUp { peer } => {
                 self.election.link_up(now_ms, state, peer, &mut self.core.outputs);

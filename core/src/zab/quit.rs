@@ -18,6 +18,9 @@ pub(super) enum Quit {
     /// No quorum within `initLimit` in one of the steps before the reign begins.
     #[error("no quorum came within initLimit")]
     NoQuorumInTime,
+    /// Too many voters look for a leader again before the reign has begun.
+    #[error("too many voters look for another leader")]
+    Deserted,
     /// Fewer than a quorum follow.
     #[error("fewer than a quorum follow")]
     LostQuorum,

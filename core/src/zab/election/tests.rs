@@ -214,3 +214,17 @@ fn a_server_without_weight_is_never_elected() {
 fn an_ensemble_of_one_has_its_leader_at_once() {
     assert_eq!(looking_in(1, "server.1=a:1:2").winner(0), Some(1));
 }
+
+/// Two servers that do not take each other for voters once answered each other's answers without end: one of them had newer
+/// members in its log than the other. An answer is no question: only who looks is answered.
+#[test]
+fn the_answer_of_a_stranger_is_not_answered() {
+    let mut one = looking(1);
+    assert_eq!(one.hears(1, 9, &says(L, 9, 1, 5)), [(9, 1)], "a stranger that looks is told");
+    for state in [Following, Leading, Observing] {
+        assert_eq!(one.hears(2, 9, &says(state, 2, 1, 5)), [], "{state:?}");
+    }
+    // And while this server does not look itself.
+    one.election.notification(3, Following, 9, &says(Leading, 9, 1, 5), &mut one.out);
+    assert_eq!(one.said(), []);
+}

@@ -1,14 +1,14 @@
 //! The leader's side of agreeing on an epoch (protocol §5.4): one above every epoch that a quorum has promised, promised by a
 //! quorum in turn. Its own promise is on disk before it asks for another's.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::{Leader, Phase, Refusal, Stage};
 use crate::wire::Zxid;
 use crate::wire::ensemble::Ensemble;
 use crate::wire::quorum::{LearnerInfo, PROTOCOL_VERSION, Packet};
 use crate::zab::core::Core;
-use crate::zab::{LinkId, Output, Quit};
+use crate::zab::{LinkId, Output, Quit, Quorums, ServerId};
 
 impl Leader {
     pub(super) fn register(
@@ -41,6 +41,7 @@ impl Leader {
             return Err(Quit::EpochSurpassed { epoch: self.epoch, accepted });
         }
         self.replace_older_link(core, link, info.server_id);
+        self.deserters.remove(&info.server_id);
         if let Some(remote) = self.remotes.get_mut(&link) {
             (remote.id, remote.observer, remote.stage) = (info.server_id, observer, Stage::Registered);
             remote.members_version = info.config_version;
@@ -79,7 +80,7 @@ impl Leader {
 
     /// The leader's own promise is on disk.
     pub(super) fn promised(&mut self, core: &mut Core, now_ms: u64) {
-        self.phase = Phase::Promised { by: BTreeSet::from([core.config.server_id]) };
+        self.phase = Phase::Promised { by: BTreeMap::from([(core.config.server_id, core.log.last())]) };
         self.step_ends_ms = now_ms + core.config.init_ms();
         for link in self.links_in(|remote| remote.stage == Stage::Registered) {
             self.ask(core, link);
@@ -110,7 +111,7 @@ impl Leader {
                 return Err("its history is more recent than the leader's");
             }
             if core.members.quorums().is_voter(remote.id) {
-                by.insert(remote.id);
+                by.insert(remote.id, last);
             }
         }
         remote.stage = Stage::Promised { last };
@@ -133,11 +134,23 @@ impl Leader {
     /// A quorum has promised the epoch: no older leader can commit anything any more, and this history has all that was.
     fn end_discovery(&mut self, core: &mut Core) {
         if let Phase::Promised { by } = &self.phase
-            && core.members.quorums().are_met(|id| by.contains(&id))
+            && is_promised(core.members.newest().version, core.members.quorums(), by)
         {
             let ticket = core.take_over(self.epoch);
             self.give_members_a_version(core);
             self.phase = Phase::TakingOver { ticket };
         }
     }
+}
+
+/// Whether those who promised are enough. `change` is the transaction of the newest members.
+///
+/// Next members decide as well, for they may be in force without this server's knowledge. Not when so many of those in force lack
+/// that change that no quorum of them ever had it: then nothing is committed that came after it, and what next members have
+/// of that need not survive. Otherwise a next member whose log is longer than all others would stop the ensemble for ever: it
+/// cannot be led, and does not stand itself.
+fn is_promised(change: i64, quorums: &Quorums, by: &BTreeMap<ServerId, Zxid>) -> bool {
+    let lacks_it = |id| by.get(&id).is_some_and(|last| last.0 < change);
+    let has_promised = |id| by.contains_key(&id);
+    quorums.are_met(has_promised) || (quorums.are_met_now(has_promised) && !quorums.are_met_now(|id| !lacks_it(id)))
 }

@@ -2,8 +2,8 @@
 
 use super::{Leader, Phase, Remote, Stage};
 use crate::wire::quorum::Packet;
-use crate::zab::Quit;
 use crate::zab::core::Core;
+use crate::zab::{Quit, ServerId};
 
 impl Leader {
     pub(in crate::zab) fn due_ms(&self) -> u64 {
@@ -45,6 +45,14 @@ impl Leader {
         for link in slow {
             self.refuse(core, link, "it owes an acknowledgement for too long");
         }
+    }
+
+    /// A voter looks for a leader again, in a later round. When those who are left are no quorum, this reign never begins: to
+    /// wait for `initLimit` would only keep this server from the next election, which may need its vote or its history.
+    pub(in crate::zab) fn deserted(&mut self, core: &Core, by: ServerId) -> Result<(), Quit> {
+        self.deserters.insert(by);
+        let may_come = core.members.quorums().are_met(|id| !self.deserters.contains(&id));
+        if self.is_reigning() || may_come { Ok(()) } else { Err(Quit::Deserted) }
     }
 
     /// Without a quorum that follows there is nothing left to lead: another leader may be about to be elected. Whoever is

@@ -65,10 +65,20 @@ impl Remote {
 /// How far the leader itself has come.
 #[derive(Debug)]
 enum Phase {
-    Discovery { accepted: BTreeMap<ServerId, u32>, highest: u32 },
-    Promising { ticket: Ticket },
-    Promised { by: BTreeSet<ServerId> },
-    TakingOver { ticket: Ticket },
+    Discovery {
+        accepted: BTreeMap<ServerId, u32>,
+        highest: u32,
+    },
+    Promising {
+        ticket: Ticket,
+    },
+    /// And where the log of each ends.
+    Promised {
+        by: BTreeMap<ServerId, Zxid>,
+    },
+    TakingOver {
+        ticket: Ticket,
+    },
     Beginning,
     Reigning,
 }
@@ -84,6 +94,8 @@ pub(super) struct Leader {
     remotes: BTreeMap<LinkId, Remote>,
     /// Who has taken over this reign's history: only their acknowledgements count.
     joined: BTreeSet<ServerId>,
+    /// Who looks for a leader again and has not come back.
+    deserters: BTreeSet<ServerId>,
     broadcast: Broadcast,
     /// Syncs to answer once everything up to the zxid is committed, oldest first.
     syncs: Vec<(Zxid, LinkId)>,
@@ -110,6 +122,7 @@ impl Leader {
             epoch: 0,
             remotes: BTreeMap::new(),
             joined: BTreeSet::new(),
+            deserters: BTreeSet::new(),
             broadcast: Broadcast::new(core.log.last()),
             syncs: Vec::new(),
             handover: None,
