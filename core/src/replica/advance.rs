@@ -130,12 +130,12 @@ impl Replica {
         if zxid <= self.applied {
             return Ok(None);
         }
-        let record = TxnRecord::from_bytes(payload).map_err(|why| Fatal::Unreadable { zxid, why })?;
+        let mut record = TxnRecord::from_bytes(payload).map_err(|why| Fatal::Unreadable { zxid, why })?;
         let says = record.header.zxid;
         if says != zxid {
             return Err(Fatal::Misplaced { zxid, says });
         }
-        let origin = self.forwarded_origin(&record.header);
+        let origin = self.forwarded_origin(&mut record);
         Ok(Some(Proposal { record, origin }))
     }
 

@@ -4,10 +4,11 @@ use bytes::Bytes;
 
 use super::commit::ok_reply;
 use super::{Config, ConnId, Origin, Output, Owner, Replica, Request, Time};
-use crate::jute::Encode;
+use crate::jute::{Decode, Encode};
 use crate::wire::OpCode;
+use crate::wire::proto::{MultiOp, MultiRequest};
 use crate::wire::quorum::{ForwardedRequest, Touch};
-use crate::wire::txn::TxnHeader;
+use crate::wire::txn::{Txn, TxnHeader, TxnRecord};
 use crate::zab;
 
 /// A client that waits for the leader's word on its session.
@@ -16,6 +17,15 @@ pub(super) struct Revalidation {
     pub(super) conn: ConnId,
     pub(super) timeout_ms: i32,
     pub(super) read_only: Option<bool>,
+}
+
+/// A request that was forwarded, and waits for its transaction.
+#[derive(Debug)]
+pub(super) struct Forwarded {
+    cxid: i32,
+    origin: Origin,
+    /// Which operations of a multi are create2: its transaction does not say it, and their results do.
+    create2: Vec<usize>,
 }
 
 /// A sync that was forwarded.
@@ -40,7 +50,9 @@ impl Replica {
     /// Sends a request to the leader, and notes whom its transaction answers.
     pub(super) fn forward(&mut self, request: &Request) {
         let Request { conn, session, xid, op, .. } = *request;
-        self.forwarded.entry(session).or_default().push_back((xid, Origin::Request { conn, xid, op }));
+        let create2 = if op == OpCode::Multi { create2_in(&request.body) } else { Vec::new() };
+        let forwarded = Forwarded { cxid: xid, origin: Origin::Request { conn, xid, op }, create2 };
+        self.forwarded.entry(session).or_default().push_back(forwarded);
         self.send_to_leader(session, xid, op, request.body.clone(), Some(request.ids.to_vec()));
     }
 
@@ -51,7 +63,8 @@ impl Replica {
     }
 
     pub(super) fn forward_new_session(&mut self, session: i64, timeout_ms: i32, origin: Origin) {
-        self.forwarded.entry(session).or_default().push_back((0, origin));
+        let forwarded = Forwarded { cxid: 0, origin, create2: Vec::new() };
+        self.forwarded.entry(session).or_default().push_back(forwarded);
         self.send_to_leader(session, 0, OpCode::CreateSession, timeout_ms.to_bytes(), None);
     }
 
@@ -62,13 +75,22 @@ impl Replica {
 
     /// Whom the transaction of another member answers. Those of one session come in the order in which they were forwarded:
     /// only the oldest can be meant.
-    pub(super) fn forwarded_origin(&mut self, header: &TxnHeader) -> Origin {
-        let Some(waiting) = self.forwarded.get_mut(&header.client_id) else { return Origin::Internal };
-        let found = waiting.pop_front_if(|(cxid, _)| *cxid == header.cxid);
+    pub(super) fn forwarded_origin(&mut self, record: &mut TxnRecord) -> Origin {
+        let TxnHeader { client_id, cxid, .. } = record.header;
+        let Some(waiting) = self.forwarded.get_mut(&client_id) else { return Origin::Internal };
+        let found = waiting.pop_front_if(|forwarded| forwarded.cxid == cxid);
         if waiting.is_empty() {
-            self.forwarded.remove(&header.client_id);
+            self.forwarded.remove(&client_id);
         }
-        found.map_or(Origin::Internal, |(_, origin)| origin)
+        let Some(Forwarded { origin, create2, .. }) = found else { return Origin::Internal };
+        if let Txn::Multi(txns) = &mut record.txn {
+            for index in create2 {
+                if let Some(Txn::Create(is_create2, _)) = txns.get_mut(index) {
+                    *is_create2 = true;
+                }
+            }
+        }
+        origin
     }
 
     /// The oldest forwarded sync is done.
@@ -106,4 +128,11 @@ impl Replica {
         let touches = touches.collect();
         self.peer.handle(self.now.monotonic_ms, zab::Input::Touched(touches));
     }
+}
+
+fn create2_in(body: &Bytes) -> Vec<usize> {
+    // What cannot be read fails at the leader.
+    let ops = MultiRequest::from_bytes(body).map(|request| request.ops).unwrap_or_default();
+    let is_create2 = |op: &MultiOp| matches!(op, MultiOp::Create(OpCode::Create2, _));
+    ops.iter().enumerate().filter(|(_, op)| is_create2(op)).map(|(index, _)| index).collect()
 }

@@ -48,7 +48,7 @@ use crate::wire::txn::TxnRecord;
 use crate::wire::{ErrorCode, OpCode, Zxid};
 use crate::zab::{self, EpochError, LinkId, Peer, Recovered, Role, ServerId, Ticket};
 use leader::Verdict;
-use learner::{ForwardedSync, Revalidation, TouchTimer};
+use learner::{Forwarded, ForwardedSync, Revalidation, TouchTimer};
 use outstanding::Outstanding;
 use quota::QuotaLog;
 use reaper::Reaper;
@@ -252,8 +252,8 @@ pub struct Replica {
     barriers: VecDeque<Barrier>,
     /// Leader: answers to learners about sessions.
     verdicts: VecDeque<Verdict>,
-    /// Learner: whom the transactions of forwarded requests answer, by session, with their cxids.
-    forwarded: BTreeMap<i64, VecDeque<(i32, Origin)>>,
+    /// Learner: whom the transactions of forwarded requests answer, by session.
+    forwarded: BTreeMap<i64, VecDeque<Forwarded>>,
     syncs: VecDeque<ForwardedSync>,
     revalidating: BTreeMap<i64, Revalidation>,
     touch_timer: TouchTimer,

@@ -1,4 +1,5 @@
-//! Simulated ensembles, one for each seed: `simulate [--seed N] [--seeds COUNT] [--minutes M] [--planted BUG] [--trace]`.
+//! Simulated ensembles, one for each seed: `simulate [--seed N] [--seeds COUNT] [--minutes M] [--planted BUG] [--trace]`;
+//! with `--service`, whole members with clients.
 //!
 //! Without a count or a time it runs one seed. Ends at the first broken promise, with the command that repeats it; with
 //! `--planted`, at the first seed that finds the bug.
@@ -38,6 +39,9 @@ fn arguments() -> TestResult<Arguments> {
 }
 
 fn main() -> TestResult<ExitCode> {
+    if std::env::args().any(|word| word == "--service") {
+        return sim::service::command::run(std::env::args().skip(1).filter(|word| word != "--service"));
+    }
     let Arguments { seed, seeds, limit, planted, trace } = arguments()?;
     let begun = Instant::now();
     let (mut runs, mut events, mut committed, mut reigns, mut changes) = (0_u64, 0, 0, 0, 0);

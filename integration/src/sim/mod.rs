@@ -14,6 +14,7 @@
 //! | [`network`] | links and partitions |
 //! | [`nemesis`] | when which fault happens |
 //! | [`oracle`] | what must always hold |
+//! | [`service`] | whole members with clients, in the same manner |
 
 pub mod disk;
 pub mod member;
@@ -22,6 +23,7 @@ pub mod nemesis;
 pub mod network;
 pub mod options;
 pub mod oracle;
+pub mod service;
 pub mod world;
 
 pub use options::{Options, Sabotage};

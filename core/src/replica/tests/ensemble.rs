@@ -176,6 +176,25 @@ fn a_write_through_a_follower_is_applied_everywhere_and_answered_once_in_order()
     ensemble.assert_equal();
 }
 
+/// Simulation, first seed: what a client was told of its creates in a multi depended on whether its server led.
+#[test]
+fn a_multi_is_answered_alike_by_leader_and_follower() {
+    let mut ensemble = Ensemble::new();
+    let results = [(ensemble.leader(), "/a"), (ensemble.follower(), "/b")].map(|(id, path)| {
+        let session = ensemble.connect(id, CONN, 0).unwrap().session_id;
+        let ops = vec![
+            MultiOp::Create(OpCode::Create2, create(path, 0)),
+            MultiOp::Create(OpCode::Create, create(&format!("{path}/c"), 0)),
+        ];
+        ensemble.member(id).send(CONN, session, OpCode::Multi, &MultiRequest { ops });
+        ensemble.settle();
+        let (_, body) = split(&ensemble.members[&id].replies().first().unwrap().frame);
+        let results = MultiResponse::from_bytes(&body).unwrap().results;
+        results.iter().map(|it| matches!(it, MultiResult::Created { stat: Some(_), .. })).collect::<Vec<_>>()
+    });
+    assert_eq!(results, [[true, false], [true, false]]);
+}
+
 #[test]
 fn a_session_resumed_at_another_member_is_lost_to_the_first() {
     let mut ensemble = Ensemble::new();

@@ -1,0 +1,101 @@
+//! What one run is made of. Everything else follows from the seed.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A bug that is planted, around the members and never in them, to see whether it is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sabotage {
+    /// A leader takes what it has sent for acknowledged: writes are answered before a quorum has them.
+    ReplyBeforeQuorum,
+    /// The disk says that a write is durable before it is.
+    AckBeforeSync,
+    /// Epochs are not on disk: zxids are given out again.
+    ZxidReused,
+    /// A connection sends events behind the replies of the reads that wait.
+    WatchAfterReply,
+    /// An event is lost now and then.
+    WatchLost,
+    /// A start forgets that sessions have ended.
+    SessionRevived,
+    /// A start forgets to remove the ephemerals of sessions that have ended.
+    EphemeralsKept,
+    /// Learners do not tell which sessions they heard of.
+    TouchesLost,
+    /// A read does not wait for the writes of its own connection.
+    ReadOvertakesWrite,
+    /// A forwarded request comes twice.
+    ForwardedTwice,
+    /// A sync is answered at once.
+    SyncAtOnce,
+    /// A snapshot is one transaction short.
+    SnapshotShort,
+}
+
+impl Sabotage {
+    /// All of them, with their names on the command line.
+    pub const ALL: [(Sabotage, &'static str); 12] = [
+        (Sabotage::ReplyBeforeQuorum, "reply-before-quorum"),
+        (Sabotage::AckBeforeSync, "ack-before-sync"),
+        (Sabotage::ZxidReused, "zxid-reused"),
+        (Sabotage::WatchAfterReply, "watch-after-reply"),
+        (Sabotage::WatchLost, "watch-lost"),
+        (Sabotage::SessionRevived, "session-revived"),
+        (Sabotage::EphemeralsKept, "ephemerals-kept"),
+        (Sabotage::TouchesLost, "touches-lost"),
+        (Sabotage::ReadOvertakesWrite, "read-overtakes-write"),
+        (Sabotage::ForwardedTwice, "forwarded-twice"),
+        (Sabotage::SyncAtOnce, "sync-at-once"),
+        (Sabotage::SnapshotShort, "snapshot-short"),
+    ];
+}
+
+impl fmt::Display for Sabotage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::ALL.iter().find(|(bug, _)| bug == self).map_or("", |(_, name)| name);
+        f.write_str(name)
+    }
+}
+
+impl FromStr for Sabotage {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let names: Vec<&str> = Self::ALL.iter().map(|(_, name)| *name).collect();
+        let found = Self::ALL.iter().find(|(_, name)| *name == text).map(|(bug, _)| *bug);
+        found.ok_or_else(|| format!("there is no planted bug `{text}`; there are {}", names.join(", ")))
+    }
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What everything follows from.
+    pub seed: u64,
+    /// Members that vote.
+    pub voters: i64,
+    /// Members that do not.
+    pub observers: i64,
+    /// Clients at a time.
+    pub clients: usize,
+    /// How long faults happen, in milliseconds of virtual time.
+    pub faults_ms: u64,
+    /// How long the ensemble may take to heal, in milliseconds of virtual time.
+    pub calm_ms: u64,
+    /// The planted bug.
+    pub sabotage: Option<Sabotage>,
+    /// Whether to remember the last events.
+    pub trace: bool,
+}
+
+impl Options {
+    /// The usual mixture: 3, 5 or 7 voters, up to two observers and 2 to 6 clients, by the seed.
+    pub fn for_seed(seed: u64) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let voters = [3, 3, 3, 5, 5, 7][rng.usize(..6)];
+        let observers = [0, 0, 1, 2][rng.usize(..4)];
+        let clients = rng.usize(2..=6);
+        let faults_ms = [3_000, 6_000, 10_000][rng.usize(..3)];
+        Options { seed, voters, observers, clients, faults_ms, calm_ms: 10_000, sabotage: None, trace: false }
+    }
+}
