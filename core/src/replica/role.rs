@@ -37,6 +37,8 @@ impl Replica {
 
     /// Every session gets its whole timeout anew: nobody knows when the old leader last heard of it.
     fn begin_to_lead(&mut self) {
+        // What others had proposed was committed since this member began to look for a leader.
+        self.forget_proposed();
         for (id, timeout_ms) in self.shared.sessions() {
             self.sessions.open(id, u64::try_from(timeout_ms).unwrap_or(0), self.now.monotonic_ms);
         }

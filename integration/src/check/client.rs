@@ -9,6 +9,9 @@ use super::history::{Action, Answer, ClientLog, What};
 use super::replay::Replayed;
 use super::{Broken, Summary, broken};
 
+/// How many steps before a broken promise are told.
+const TOLD: usize = 12;
+
 /// What a watch is set on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Watched {
@@ -34,26 +37,35 @@ struct Client<'a> {
 pub fn check(log: &ClientLog, replayed: &Replayed, summary: &mut Summary) -> Result<(), Broken> {
     let (in_flight, watches) = Default::default();
     let mut client = Client { log, replayed, session: 0, in_flight, seen: Zxid::ZERO, watches };
-    for step in &log.steps {
-        match &step.what {
-            What::Connected { session } => {
-                client.session = *session;
-                client.lost();
-            }
-            What::Lost | What::Refused => client.lost(),
-            What::Asked { xid, action } => client.in_flight.push_back((*xid, action)),
-            What::Heard { zxid } => client.sees(*zxid)?,
-            What::Answered { xid, zxid, answer } => client.answered(*xid, *zxid, answer, summary)?,
-            What::Event { zxid, kind, path } => {
-                summary.events += 1;
-                client.event(*zxid, *kind, path)?;
-            }
-        }
+    for (index, step) in log.steps.iter().enumerate() {
+        client.step(&step.what, summary).map_err(|Broken { promise, what }| {
+            let before: Vec<String> =
+                log.steps[index.saturating_sub(TOLD)..=index].iter().map(|step| format!("\n  {step:?}")).collect();
+            Broken { promise, what: format!("{what}; what it did and saw:{}", before.concat()) }
+        })?;
     }
     Ok(())
 }
 
-impl Client<'_> {
+impl<'a> Client<'a> {
+    fn step(&mut self, what: &'a What, summary: &mut Summary) -> Result<(), Broken> {
+        match what {
+            What::Connected { session } => {
+                self.session = *session;
+                self.lost();
+            }
+            What::Lost | What::Refused => self.lost(),
+            What::Asked { xid, action } => self.in_flight.push_back((*xid, action)),
+            What::Heard { zxid } => return self.sees(*zxid),
+            What::Answered { xid, zxid, answer } => return self.answered(*xid, *zxid, answer, summary),
+            What::Event { zxid, kind, path } => {
+                summary.events += 1;
+                return self.event(*zxid, *kind, path);
+            }
+        }
+        Ok(())
+    }
+
     fn lost(&mut self) {
         self.in_flight.clear();
         self.watches.clear();

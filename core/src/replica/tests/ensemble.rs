@@ -1,6 +1,7 @@
 //! Three members that talk to each other at once, each with a disk that keeps everything.
 
 use super::*;
+use crate::wire::quorum::Packet;
 use crate::zab::{Epochs, RecentLog, Write};
 
 pub(super) struct Ensemble {
@@ -8,6 +9,8 @@ pub(super) struct Ensemble {
     /// Who is at the two ends of a link.
     links: BTreeMap<LinkId, (i64, i64)>,
     answers: Vec<(i64, Output)>,
+    /// Whether nobody hears what is committed.
+    commits_are_lost: bool,
     now: Time,
 }
 
@@ -34,7 +37,8 @@ impl Ensemble {
             (id, Member { replica: replica.unwrap(), shared, told, now, xid: 0 })
         };
         let members = [1, 2, 3].map(member).into();
-        let mut ensemble = Ensemble { members, links: BTreeMap::new(), answers: Vec::new(), now };
+        let mut ensemble =
+            Ensemble { members, links: BTreeMap::new(), answers: Vec::new(), commits_are_lost: false, now };
         for id in [1, 2, 3] {
             for peer in [1, 2, 3].into_iter().filter(|peer| *peer != id) {
                 ensemble.give(id, zab::Input::ElectionLinkUp { peer });
@@ -107,6 +111,7 @@ impl Ensemble {
                 self.give(id, zab::Input::Connected { link, leader });
             }
             Output::Zab(zab::Output::Connect { leader }) => self.give(id, zab::Input::ConnectFailed { leader }),
+            Output::Zab(zab::Output::Send { packet: Packet::Commit { .. }, .. }) if self.commits_are_lost => {}
             Output::Zab(zab::Output::Send { link, packet }) => {
                 if let Some(to) = other(&self.links, link) {
                     self.give(to, zab::Input::Packet { link, packet });
@@ -118,6 +123,27 @@ impl Ensemble {
                 }
             }
             other => self.answers.push((id, other)),
+        }
+    }
+
+    /// A member is gone, and the others are told.
+    pub(super) fn kill(&mut self, gone: i64) {
+        self.members.remove(&gone);
+        for (link, _) in self.links.clone() {
+            for id in [1, 2, 3] {
+                self.give(id, zab::Input::LinkClosed { link });
+            }
+        }
+        for id in [1, 2, 3] {
+            self.give(id, zab::Input::ElectionLinkDown { peer: gone });
+        }
+        self.settle();
+    }
+
+    /// Long enough for an election, and shorter than the sessions' timeouts.
+    pub(super) fn elect(&mut self) {
+        for _ in 0..20 {
+            self.pass(100);
         }
     }
 
@@ -239,23 +265,34 @@ fn without_its_leader_a_member_closes_its_connections_and_sessions_survive() {
     let session = ensemble.connect(follower, CONN, 0).unwrap().session_id;
     ensemble.member(follower).send(CONN, session, OpCode::Create, &create("/e", 1));
     ensemble.settle();
-    ensemble.members.remove(&leader);
-    for (link, _) in ensemble.links.clone() {
-        for id in [1, 2, 3] {
-            ensemble.give(id, zab::Input::LinkClosed { link });
-        }
-    }
-    for id in [1, 2, 3] {
-        ensemble.give(id, zab::Input::ElectionLinkDown { peer: leader });
-    }
-    ensemble.settle();
+    ensemble.kill(leader);
     assert!(ensemble.was_closed(follower, CONN));
-    // Long enough for an election, and shorter than the session's timeout.
-    for _ in 0..20 {
-        ensemble.pass(100);
-    }
+    ensemble.elect();
     let next = ensemble.leader();
     assert_eq!(ensemble.connect(next, 9, session).unwrap().session_id, session);
     assert!(ensemble.members[&next].shared.tree().node("/e").is_some());
     ensemble.assert_equal();
+}
+
+/// Simulation, seed 6: every transaction of a leader that began with something to commit named a digest that no tree had.
+#[test]
+fn a_leader_foresees_digests_after_what_it_commits_as_it_begins() {
+    let mut ensemble = Ensemble::new();
+    let leader = ensemble.leader();
+    let session = ensemble.connect(leader, CONN, 0).unwrap().session_id;
+    ensemble.commits_are_lost = true;
+    ensemble.member(leader).send(CONN, session, OpCode::Create, &create("/a", 0));
+    ensemble.settle();
+    ensemble.kill(leader);
+    ensemble.commits_are_lost = false;
+    ensemble.elect();
+    let next = ensemble.leader();
+    assert!(ensemble.members[&next].shared.tree().node("/a").is_some());
+    let session = ensemble.connect(next, 9, 0).unwrap().session_id;
+    ensemble.member(next).send(9, session, OpCode::Create, &create("/b", 0));
+    ensemble.settle();
+    assert_eq!(ensemble.codes(next), [0]);
+    for member in ensemble.members.values() {
+        assert_eq!(member.shared.tallies().digest_mismatches(), 0);
+    }
 }

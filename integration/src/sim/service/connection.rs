@@ -128,10 +128,10 @@ impl Connection {
                     turn.out.push(frame);
                     turn.close |= close;
                     self.line.pop_front_if(|waiting| matches!(waiting.place, Place::Member));
-                    self.serve(shared, &tree, &mut turn);
                 }
             }
         }
+        self.serve(shared, &tree, &mut turn);
         while let Some(frame) = self.input.pop_front() {
             self.request(shared, &tree, &frame, sabotage, &mut turn);
         }
