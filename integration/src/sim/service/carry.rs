@@ -146,8 +146,8 @@ impl World {
     fn zab_output(&mut self, at: MemberIndex, output: zab::Output) {
         match output {
             zab::Output::Notify { to, notification } => {
-                if self.rng.u8(..100) >= self.loss {
-                    let delay = self.delay();
+                let (chance, delay) = (self.rng.u8(..100), self.delay());
+                if chance >= self.loss {
                     self.schedule(delay, Event::Notify(at, (to - 1) as usize, notification));
                 }
             }

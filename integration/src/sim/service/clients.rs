@@ -54,7 +54,7 @@ struct Client {
 /// All of them, the dead ones too.
 #[derive(Debug, Default)]
 pub struct Clients {
-    clients: Vec<Client>,
+    all: Vec<Client>,
     lines: BTreeMap<ConnId, Line>,
     next_conn: ConnId,
     /// Makes each piece of data another.
@@ -64,16 +64,16 @@ pub struct Clients {
 impl Clients {
     /// What they did and saw.
     pub fn logs(&self) -> Vec<ClientLog> {
-        self.clients.iter().map(|client| client.speaker.log().clone()).collect()
+        self.all.iter().map(|client| client.speaker.log().clone()).collect()
     }
 }
 
 impl World {
     /// One client more, which begins within so many milliseconds.
     pub fn new_client(&mut self, within_ms: u64) {
-        let number = self.clients.clients.len();
+        let number = self.clients.all.len();
         let timeout_ms = [1_000, 2_000, 3_000][self.rng.usize(..3)];
-        self.clients.clients.push(Client {
+        self.clients.all.push(Client {
             speaker: Speaker::new(format!("client {number}"), i32::try_from(timeout_ms).unwrap_or(i32::MAX)),
             timeout_ms,
             conn: None,
@@ -89,26 +89,26 @@ impl World {
     }
 
     /// A client's turn.
-    pub(super) fn client(&mut self, number: usize) -> Result<(), Violation> {
+    pub(super) fn client(&mut self, number: usize) {
         let now_ms = self.now_ms;
         let pause = if self.is_calm() { self.rng.u64(30..120) } else { self.rng.u64(5..60) };
-        if self.clients.clients[number].dead {
-            return Ok(());
+        if self.clients.all[number].dead {
+            return;
         }
         self.schedule(pause, Event::Client(number));
-        let client = &self.clients.clients[number];
+        let client = &self.clients.all[number];
         if client.conn.is_none() {
             self.dial(number);
-            return Ok(());
+            return;
         }
         let open = client.speaker.is_open();
         let patience = if open { client.timeout_ms * 2 / 3 } else { GREETING_MS };
         if now_ms - client.heard_ms.max(client.since_ms) > patience {
             self.hang_up(number);
-            return Ok(());
+            return;
         }
         if !open {
-            return Ok(());
+            return;
         }
         if now_ms - client.sent_ms > client.timeout_ms / 3 {
             let frame = client.speaker.ping();
@@ -116,14 +116,13 @@ impl World {
         }
         if now_ms + QUIET_MS >= self.ends_ms() {
             self.finish(number);
-        } else if self.clients.clients[number].speaker.in_flight() < 4 && self.rng.u8(..3) > 0 {
+        } else if self.clients.all[number].speaker.in_flight() < 4 && self.rng.u8(..3) > 0 {
             self.act(number);
         }
-        Ok(())
     }
 
     fn finish(&mut self, number: usize) {
-        if std::mem::replace(&mut self.clients.clients[number].finished, true) {
+        if std::mem::replace(&mut self.clients.all[number].finished, true) {
             return;
         }
         self.ask(number, Action::Sync { path: "/a".into() });
@@ -136,7 +135,7 @@ impl World {
         let troubled = self.now_ms < self.options.faults_ms + 1_000;
         match self.rng.u8(..200) {
             0 if troubled => {
-                self.clients.clients[number].dead = true;
+                self.clients.all[number].dead = true;
                 // Sometimes its kernel says that it is gone.
                 if self.rng.bool() {
                     self.hang_up(number);
@@ -144,7 +143,7 @@ impl World {
                 self.new_client(200);
             }
             1..4 if troubled => self.hang_up(number),
-            4 if troubled && self.clients.clients[number].speaker.in_flight() == 0 => self.ask(number, Action::Close),
+            4 if troubled && self.clients.all[number].speaker.in_flight() == 0 => self.ask(number, Action::Close),
             _ => {
                 let action = self.draw();
                 self.ask(number, action);
@@ -154,12 +153,12 @@ impl World {
 
     fn ask(&mut self, number: usize, action: Action) {
         let now_ms = self.now_ms;
-        let frame = self.clients.clients[number].speaker.ask(now_ms, action);
+        let frame = self.clients.all[number].speaker.ask(now_ms, action);
         self.say(number, frame);
     }
 
     fn say(&mut self, number: usize, frame: Bytes) {
-        let client = &mut self.clients.clients[number];
+        let client = &mut self.clients.all[number];
         client.sent_ms = self.now_ms;
         if let Some(conn) = client.conn {
             self.post_up(conn, Post::Frame(frame));
@@ -170,7 +169,7 @@ impl World {
         let member = self.rng.usize(..self.members.len());
         self.clients.next_conn += 1;
         let conn = self.clients.next_conn;
-        let client = &mut self.clients.clients[number];
+        let client = &mut self.clients.all[number];
         (client.conn, client.since_ms) = (Some(conn), self.now_ms);
         let (asked, frame) = (client.speaker.session(), client.speaker.greet());
         let line = Line { client: number, member, asked, arrived: false, up_ms: 0, down_ms: 0 };
@@ -180,7 +179,7 @@ impl World {
 
     fn hang_up(&mut self, number: usize) {
         let now_ms = self.now_ms;
-        let client = &mut self.clients.clients[number];
+        let client = &mut self.clients.all[number];
         client.speaker.lost(now_ms);
         if let Some(conn) = client.conn.take() {
             self.post_up(conn, Post::Closed);
@@ -212,7 +211,7 @@ impl World {
         }
     }
 
-    pub(super) fn to_member(&mut self, at: MemberIndex, conn: ConnId, post: Post) -> Result<(), Violation> {
+    pub(super) fn at_member(&mut self, at: MemberIndex, conn: ConnId, post: Post) -> Result<(), Violation> {
         let now = self.members[at].time(self.now_ms);
         let life = self.members[at].life;
         let line = self.clients.lines.get_mut(&conn);
@@ -287,10 +286,10 @@ impl World {
         }
     }
 
-    pub(super) fn to_client(&mut self, conn: ConnId, post: Post) -> Result<(), Violation> {
+    pub(super) fn at_client(&mut self, conn: ConnId, post: Post) -> Result<(), Violation> {
         let now_ms = self.now_ms;
         let Some(number) = self.clients.lines.get(&conn).map(|line| line.client) else { return Ok(()) };
-        let client = &mut self.clients.clients[number];
+        let client = &mut self.clients.all[number];
         if client.conn != Some(conn) || client.dead {
             return Ok(());
         }
@@ -329,7 +328,7 @@ impl World {
         let now_ms = self.now_ms;
         let settled = now_ms > self.options.faults_ms + 4_000;
         let alive = |client: &&Client| client.speaker.is_open() && client.speaker.session() == session && !client.dead;
-        let client = self.clients.clients.iter().find(alive);
+        let client = self.clients.all.iter().find(alive);
         match client {
             Some(client) if settled && client.since_ms + client.timeout_ms + 500 < now_ms => {
                 let what = format!("0x{session:x} is ended, though it was heard of since {}", client.since_ms);
@@ -342,7 +341,7 @@ impl World {
     /// Every client that lives is served, and every session that nobody has is gone.
     pub(super) fn clients_are_well(&self) -> Result<(), Violation> {
         let at_ms = self.now_ms;
-        let living = || self.clients.clients.iter().filter(|client| !client.dead);
+        let living = || self.clients.all.iter().filter(|client| !client.dead);
         if let Some(client) = living().find(|it| !it.speaker.is_open() || it.speaker.in_flight() > 0 || !it.wrote) {
             let (open, waits) = (client.speaker.is_open(), client.speaker.in_flight());
             let what = format!(

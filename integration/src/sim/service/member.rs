@@ -73,7 +73,7 @@ pub struct Running {
 
 impl Member {
     /// A member that has never run.
-    pub fn new(id: i64, ensemble: Ensemble, sabotage: Option<Sabotage>) -> Self {
+    pub fn new(id: i64, ensemble: Ensemble) -> Self {
         let zab = zab::Config {
             tick_ms: TICK_MS,
             init_limit: 10,
@@ -83,11 +83,10 @@ impl Member {
             window_entries: WINDOW,
             ..zab::Config::new(id, ensemble)
         };
-        let forgets = sabotage == Some(Sabotage::ZxidReused);
         Member {
             id,
             zab,
-            disk: Disk::new(forgets.then_some(crate::sim::Sabotage::EpochNotPersisted)),
+            disk: Disk::new(None),
             running: None,
             life: 0,
             syncing: false,
@@ -112,6 +111,9 @@ impl Member {
 
     /// Starts it from its disk.
     pub fn start(&mut self, now_ms: u64, sabotage: Option<Sabotage>) -> Result<(), String> {
+        if sabotage == Some(Sabotage::ZxidReused) {
+            self.forget_last_reign()?;
+        }
         let (log, recovered) = self.disk.recover(WINDOW)?;
         self.life += 1;
         (self.syncing, self.wakes_at_ms, self.started_ms) = (false, None, now_ms);
@@ -133,6 +135,18 @@ impl Member {
             touched: BTreeMap::new(),
             role: Role::Looking,
         });
+        Ok(())
+    }
+
+    fn forget_last_reign(&mut self) -> Result<(), String> {
+        let (log, _) = self.disk.recover(WINDOW)?;
+        let epoch = last_of(&log).epoch();
+        let to = last_of(&log[..log.partition_point(|(zxid, _)| zxid.epoch() < epoch)]);
+        let writes = [Write::Truncate { to }, Write::CurrentEpoch(to.epoch()), Write::AcceptedEpoch(to.epoch())];
+        for write in writes {
+            self.disk.write(Ticket::MAX, write, Vec::new());
+        }
+        self.disk.sync(Ticket::MAX);
         Ok(())
     }
 

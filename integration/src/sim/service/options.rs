@@ -10,7 +10,7 @@ pub enum Sabotage {
     ReplyBeforeQuorum,
     /// The disk says that a write is durable before it is.
     AckBeforeSync,
-    /// Epochs are not on disk: zxids are given out again.
+    /// A start forgets the last reign: its zxids are given out again.
     ZxidReused,
     /// A connection sends events behind the replies of the reads that wait.
     WatchAfterReply,

@@ -131,7 +131,7 @@ impl World {
         let servers: Vec<String> =
             (1..=total).map(|id| format!("server.{id}=host{id}:2888:3888:{}", role(id))).collect();
         let ensemble: Ensemble = servers.join("\n").parse().unwrap_or_default();
-        let members = (1..=total).map(|id| Member::new(id, ensemble.clone(), options.sabotage)).collect();
+        let members = (1..=total).map(|id| Member::new(id, ensemble.clone())).collect();
         World {
             rng: fastrand::Rng::with_seed(options.seed),
             now_ms: 0,
@@ -263,9 +263,12 @@ impl World {
             Event::PeerGone(..) | Event::PeerBack(..) => Ok(()),
             Event::Resume(at, life) => self.resume(at, life),
             Event::Turn(at, life, conn) => self.turn(at, life, conn),
-            Event::ToMember(at, conn, post) => self.to_member(at, conn, post),
-            Event::ToClient(conn, post) => self.to_client(conn, post),
-            Event::Client(client) => self.client(client),
+            Event::ToMember(at, conn, post) => self.at_member(at, conn, post),
+            Event::ToClient(conn, post) => self.at_client(conn, post),
+            Event::Client(client) => {
+                self.client(client);
+                Ok(())
+            }
             Event::Fault(fault) => {
                 if self.is_calm() {
                     return Ok(());
