@@ -35,11 +35,7 @@ impl Replica {
     pub(super) fn release_barriers(&mut self, applied: Zxid) {
         while let Some(barrier) = self.barriers.pop_front_if(|barrier| barrier.after <= applied) {
             let Barrier { after, conn, xid, answer } = barrier;
-            let frame = match answer {
-                Ok(path) => ok_reply(xid, after, path.as_deref()),
-                Err(code) => reply(xid, after, code.code(), |_| {}),
-            };
-            self.shared.sink().reply(conn, frame, false);
+            self.shared.sink().reply(conn, sync_reply(xid, after, &answer), false);
         }
     }
 
@@ -79,9 +75,12 @@ fn moved(txn: &Txn) -> bool {
     matches!(txn, Txn::Error { err } if *err == ErrorCode::SessionMoved.code())
 }
 
-/// The answer to a sync.
-pub(super) fn ok_reply(xid: i32, zxid: Zxid, path: Option<&str>) -> Bytes {
-    reply(xid, zxid, ErrorCode::Ok.code(), |out| out.put_opt_str(path))
+/// The answer to a sync with this path, or why a request is refused.
+pub(super) fn sync_reply(xid: i32, zxid: Zxid, answer: &Result<Option<String>, ErrorCode>) -> Bytes {
+    match answer {
+        Ok(path) => reply(xid, zxid, ErrorCode::Ok.code(), |out| out.put_opt_str(path.as_deref())),
+        Err(code) => reply(xid, zxid, code.code(), |_| {}),
+    }
 }
 
 fn apply(shared: &Shared, tree: &mut DataTree, record: &TxnRecord) -> Outcome {

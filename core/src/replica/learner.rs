@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 
-use super::commit::ok_reply;
+use super::commit::sync_reply;
 use super::{Config, ConnId, Origin, Output, Owner, Replica, Request, Time};
 use crate::jute::{Decode, Encode};
-use crate::wire::OpCode;
 use crate::wire::proto::{MultiOp, MultiRequest};
 use crate::wire::quorum::{ForwardedRequest, Touch};
 use crate::wire::txn::{Txn, TxnHeader, TxnRecord};
+use crate::wire::{ErrorCode, OpCode};
 use crate::zab;
 
 /// A client that waits for the leader's word on its session.
@@ -33,7 +33,8 @@ pub(super) struct Forwarded {
 pub(super) struct ForwardedSync {
     conn: ConnId,
     xid: i32,
-    path: Option<String>,
+    /// Its path, or why it is refused.
+    answer: Result<Option<String>, ErrorCode>,
 }
 
 /// When touches are to be given to consensus next, in monotonic milliseconds: twice a tick, as often as the leader asks.
@@ -56,9 +57,10 @@ impl Replica {
         self.send_to_leader(session, xid, op, request.body.clone(), Some(request.ids.to_vec()));
     }
 
-    pub(super) fn forward_sync(&mut self, request: &Request, path: Option<String>) {
+    /// A sync that cannot be read waits its turn like any other: only its answer is another.
+    pub(super) fn forward_sync(&mut self, request: &Request, answer: Result<Option<String>, ErrorCode>) {
         let Request { conn, session, xid, op, .. } = *request;
-        self.syncs.push_back(ForwardedSync { conn, xid, path });
+        self.syncs.push_back(ForwardedSync { conn, xid, answer });
         self.send_to_leader(session, xid, op, request.body.clone(), Some(request.ids.to_vec()));
     }
 
@@ -95,8 +97,8 @@ impl Replica {
 
     /// The oldest forwarded sync is done.
     pub(super) fn synced(&mut self) {
-        if let Some(ForwardedSync { conn, xid, path }) = self.syncs.pop_front() {
-            self.shared.sink().reply(conn, ok_reply(xid, self.applied, path.as_deref()), false);
+        if let Some(ForwardedSync { conn, xid, answer }) = self.syncs.pop_front() {
+            self.shared.sink().reply(conn, sync_reply(xid, self.applied, &answer), false);
         }
     }
 

@@ -208,8 +208,11 @@ enum Origin {
 enum Owner {
     /// At a connection of this member, which was promised this timeout.
     Local { conn: ConnId, timeout_ms: i32 },
-    /// At a learner of this leader.
+    /// At a learner of this leader. It stays so when the link ends: see [`Owner::Nowhere`].
     Learner(LinkId),
+    /// Its connection to this leader is lost. What learners still send of its earlier connections comes too late, until it is
+    /// resumed at one of them.
+    Nowhere,
 }
 
 #[derive(Debug)]
@@ -427,6 +430,9 @@ impl Replica {
             && self.local_owner(session) == Some(conn)
         {
             self.owners.remove(&session);
+            if self.leads() && self.sessions.check(session).is_ok() {
+                self.owners.insert(session, Owner::Nowhere);
+            }
         }
         self.revalidating.retain(|_, waiting| waiting.conn != conn);
     }

@@ -26,10 +26,7 @@ impl Replica {
         }
         if !self.leads() {
             return match op {
-                OpCode::Sync => match decoded::<Option<String>>(&request.body) {
-                    Ok(path) => self.forward_sync(request, path),
-                    Err(code) => self.after_proposals(request, Err(code)),
-                },
+                OpCode::Sync => self.forward_sync(request, decoded::<Option<String>>(&request.body)),
                 _ => self.forward(request),
             };
         }

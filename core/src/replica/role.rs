@@ -71,7 +71,7 @@ impl Replica {
     pub(super) fn local_owner(&self, session: i64) -> Option<super::ConnId> {
         match self.owners.get(&session) {
             Some(Owner::Local { conn, .. }) => Some(*conn),
-            Some(Owner::Learner(_)) | None => None,
+            Some(Owner::Learner(_) | Owner::Nowhere) | None => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Three members that talk to each other at once, each with a disk that keeps everything.
 
 use super::*;
-use crate::wire::quorum::Packet;
+use crate::wire::quorum::{ForwardedRequest, Packet};
 use crate::zab::{Epochs, RecentLog, Write};
 
 pub(super) struct Ensemble {
@@ -295,4 +295,88 @@ fn a_leader_foresees_digests_after_what_it_commits_as_it_begins() {
     for member in ensemble.members.values() {
         assert_eq!(member.shared.tallies().digest_mismatches(), 0);
     }
+}
+
+/// A sync that cannot be read was answered before the writes that its client had sent before it.
+#[test]
+fn a_sync_that_cannot_be_read_waits_for_the_writes_before_it() {
+    let mut ensemble = Ensemble::new();
+    let follower = ensemble.follower();
+    let session = ensemble.connect(follower, CONN, 0).unwrap().session_id;
+    let member = ensemble.member(follower);
+    member.send(CONN, session, OpCode::Create, &create("/a", 0));
+    member.send(CONN, session, OpCode::Sync, &7);
+    member.send(CONN, session, OpCode::Create, &create("/b", 0));
+    ensemble.settle();
+    assert_eq!(ensemble.codes(follower), [0, ErrorCode::MarshallingError.code(), 0]);
+}
+
+/// A write that a client had sent before it moved took effect after its later ones, if it had lost the later connection too.
+#[test]
+fn what_was_sent_before_a_session_moved_is_refused_after_its_last_connection_is_lost() {
+    let mut ensemble = Ensemble::new();
+    let (leader, follower) = (ensemble.leader(), ensemble.follower());
+    let session = ensemble.connect(follower, CONN, 0).unwrap().session_id;
+    assert_eq!(ensemble.connect(leader, 8, session).unwrap().session_id, session);
+    ensemble.input(leader, Input::Disconnected { conn: 8 });
+    ensemble.member(follower).send(CONN, session, OpCode::Create, &create("/a", 0));
+    ensemble.settle();
+    assert!(ensemble.was_closed(follower, CONN), "the session has moved");
+    assert!(ensemble.members[&leader].shared.tree().node("/a").is_none());
+    assert_eq!(ensemble.connect(follower, 9, session).unwrap().session_id, session);
+    ensemble.member(follower).send(9, session, OpCode::Create, &create("/a", 0));
+    ensemble.settle();
+    assert!(ensemble.members[&leader].shared.tree().node("/a").is_some());
+}
+
+#[test]
+fn a_member_that_cannot_apply_what_is_agreed_upon_says_so_and_does_nothing_more() {
+    let mut ensemble = Ensemble::new();
+    let leader = ensemble.leader();
+    let session = ensemble.connect(leader, CONN, 0).unwrap().session_id;
+    ensemble.member(leader).send(CONN, session, OpCode::Create, &create("/a", 0));
+    let member = ensemble.member(leader);
+    member.replica.peer.propose(member.now.monotonic_ms, &Bytes::from_static(b"nonsense")).unwrap();
+    member.replica.advance();
+    ensemble.member(leader).send(CONN, session, OpCode::Create, &create("/b", 0));
+    ensemble.settle();
+    ensemble.pass(10_000);
+    let says =
+        |(of, output): &&(i64, Output)| *of == leader && matches!(output, Output::Fatal(Fatal::Unreadable { .. }));
+    assert_eq!(ensemble.answers.iter().filter(says).count(), 1);
+    assert_eq!(ensemble.codes(leader), [0], "what came before it is answered, nothing after it");
+    let tree = ensemble.members[&leader].shared.tree();
+    assert!(tree.node("/a").is_some() && tree.node("/b").is_none());
+}
+
+#[test]
+fn no_learner_deletes_a_container_by_the_leaders_own_means() {
+    let mut ensemble = Ensemble::new();
+    let (leader, follower) = (ensemble.leader(), ensemble.follower());
+    let session = ensemble.connect(follower, CONN, 0).unwrap().session_id;
+    ensemble.member(follower).send(CONN, session, OpCode::CreateContainer, &create("/c", 4));
+    ensemble.settle();
+    let (op, body) = (OpCode::DeleteContainer.code(), PathOnly { path: "/c".into() }.to_bytes());
+    let request = ForwardedRequest { session, cxid: 9, op, body, ids: Some(Vec::new()) };
+    ensemble.give(follower, zab::Input::Forward(request));
+    ensemble.settle();
+    assert!(ensemble.members[&leader].shared.tree().node("/c").is_some());
+    ensemble.assert_equal();
+}
+
+#[test]
+fn a_new_leader_removes_the_ephemerals_of_sessions_that_are_gone() {
+    let mut ensemble = Ensemble::new();
+    let (leader, follower) = (ensemble.leader(), ensemble.follower());
+    let session = ensemble.connect(follower, CONN, 0).unwrap().session_id;
+    ensemble.member(follower).send(CONN, session, OpCode::Create, &create("/e", 1));
+    ensemble.settle();
+    // As a snapshot does that was written while the session ended.
+    for member in ensemble.members.values() {
+        member.shared.session_table().clear();
+    }
+    ensemble.kill(leader);
+    ensemble.elect();
+    assert!(ensemble.members.values().all(|member| member.shared.tree().node("/e").is_none()));
+    ensemble.assert_equal();
 }
