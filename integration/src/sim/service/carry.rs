@@ -183,7 +183,8 @@ impl World {
     }
 
     fn send(&mut self, from: MemberIndex, link: LinkId, cargo: Cargo) {
-        let arrives = self.now_ms + self.delay();
+        let stuck = !self.is_calm() && self.rng.u16(..600) == 0;
+        let arrives = self.now_ms + if stuck { self.rng.u64(50..450) } else { self.delay() };
         if let Some((to, at_ms)) = self.network.send(link, from, arrives) {
             self.schedule(at_ms - self.now_ms, Event::Arrive(link, to, cargo));
         }
@@ -260,6 +261,7 @@ impl World {
         let Some(log) = running.states.remove(&through) else { return Ok(()) };
         let (tree, sessions) = made_of(&log, sabotage);
         running.shared.replace(tree, sessions);
+        self.states_made += 1;
         running.verified = 0;
         self.input(at, Input::StateReplaced { through })
     }

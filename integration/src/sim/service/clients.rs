@@ -116,7 +116,7 @@ impl World {
         }
         if now_ms + QUIET_MS >= self.ends_ms() {
             self.finish(number);
-        } else if self.clients.all[number].speaker.in_flight() < 4 && self.rng.u8(..3) > 0 {
+        } else if self.clients.all[number].speaker.in_flight() < 6 && self.rng.u8(..3) > 0 {
             self.act(number);
         }
     }
@@ -142,8 +142,8 @@ impl World {
                 }
                 self.new_client(200);
             }
-            1..4 if troubled => self.hang_up(number),
-            4 if troubled && self.clients.all[number].speaker.in_flight() == 0 => self.ask(number, Action::Close),
+            1..6 if troubled => self.hang_up(number),
+            6 if troubled && self.clients.all[number].speaker.in_flight() == 0 => self.ask(number, Action::Close),
             _ => {
                 let action = self.draw();
                 self.ask(number, action);
@@ -181,13 +181,16 @@ impl World {
         let now_ms = self.now_ms;
         let client = &mut self.clients.all[number];
         client.speaker.lost(now_ms);
-        if let Some(conn) = client.conn.take() {
+        // Now and then the member never hears of it.
+        let told = self.rng.u8(..4) > 0;
+        if let Some(conn) = client.conn.take().filter(|_| told) {
             self.post_up(conn, Post::Closed);
         }
     }
 
     fn post_up(&mut self, conn: ConnId, post: Post) {
-        let delay = self.delay();
+        let stuck = !self.is_calm() && self.rng.u8(..150) == 0;
+        let delay = if stuck { self.rng.u64(100..1_500) } else { self.delay() };
         let Some(line) = self.clients.lines.get_mut(&conn) else { return };
         line.up_ms = line.up_ms.max(self.now_ms + delay);
         let (delay, member) = (line.up_ms - self.now_ms, line.member);

@@ -34,6 +34,8 @@ pub struct Report {
     pub reigns: usize,
     /// How many sessions ended because nothing was heard of them.
     pub expired: usize,
+    /// How often a member that ran made its state anew.
+    pub states_made: usize,
     /// What the clients did and saw.
     pub clients: check::Summary,
 }
@@ -119,6 +121,8 @@ pub struct World {
     pub clients: Clients,
     /// How many sessions expired.
     pub expired: usize,
+    /// How often a member that ran made its state anew.
+    pub states_made: usize,
     events: u64,
     trace: VecDeque<String>,
 }
@@ -143,6 +147,7 @@ impl World {
             loss: 0,
             clients: Clients::default(),
             expired: 0,
+            states_made: 0,
             events: 0,
             trace: VecDeque::new(),
             options,
@@ -178,6 +183,7 @@ impl World {
             committed: self.oracle.records().len(),
             reigns: self.oracle.reigns(),
             expired: self.expired,
+            states_made: self.states_made,
             clients: summary,
         })
     }
