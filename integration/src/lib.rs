@@ -21,6 +21,7 @@
 //! | [`probe`] | a raw session whose answers are lines of text, to compare two servers |
 //! | [`walk`] | the whole tree of a server as a comparable value |
 //! | [`writer`] | a client that writes and remembers what it was told, to hold a server to it |
+//! | [`ensemble`] | members in processes of their own, of either software: killed, paused, wiped, replaced |
 //! | [`mixed`] | one of our consensus members beside members of the reference |
 //! | [`sim`] | an ensemble in one thread, from a seed |
 //! | [`healthy`], [`hostile`] | a client that must see no error, and peers that send anything but what they should |
@@ -31,6 +32,7 @@ pub mod architecture;
 pub mod check;
 pub mod dialogue;
 pub mod differential;
+pub mod ensemble;
 pub mod four_letter;
 pub mod frameworks;
 pub mod healthy;

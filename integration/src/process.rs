@@ -1,7 +1,14 @@
-//! What a process costs, as Linux tells it.
+//! What a process costs, as Linux tells it, and signals to it.
 
 use std::fs;
 use std::io;
+use std::process::{Command, Stdio};
+
+/// Sends `signal` (`TERM`, `STOP`, `CONT`) to the process `pid`. The standard library can only kill.
+pub fn signal(pid: u32, signal: &str) -> io::Result<()> {
+    let status = Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]).stdin(Stdio::null()).status()?;
+    if status.success() { Ok(()) } else { Err(io::Error::other(format!("kill -{signal} {pid}: {status}"))) }
+}
 
 /// Resident memory of a process in KiB.
 pub fn rss_kib(pid: u32) -> io::Result<u64> {

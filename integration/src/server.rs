@@ -6,14 +6,14 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::software::Software;
-use crate::{four_letter, port};
+use crate::{four_letter, port, process};
 
 /// How long a server may take to serve, or to stop. Generous: a JVM on a loaded machine needs several seconds.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -167,10 +167,9 @@ impl Drop for Server {
     }
 }
 
-/// Sends SIGTERM to the process `pid`. The standard library can only kill.
+/// Sends SIGTERM to the process `pid`.
 pub fn terminate(pid: u32) -> io::Result<()> {
-    let status = Command::new("kill").args(["-TERM", &pid.to_string()]).stdin(Stdio::null()).status()?;
-    if status.success() { Ok(()) } else { Err(io::Error::other(format!("kill -TERM {pid}: {status}"))) }
+    process::signal(pid, "TERM")
 }
 
 fn zoo_cfg(data_dir: &Path, port: u16, settings: &[(&str, &str)]) -> String {
