@@ -21,6 +21,7 @@
 //! | [`probe`] | a raw session whose answers are lines of text, to compare two servers |
 //! | [`walk`] | the whole tree of a server as a comparable value |
 //! | [`writer`] | a client that writes and remembers what it was told, to hold a server to it |
+//! | [`pulse`] | how long nothing was acknowledged after a blow |
 //! | [`ensemble`] | members in processes of their own, of either software: killed, paused, wiped, replaced |
 //! | [`mixed`] | one of our consensus members beside members of the reference |
 //! | [`sim`] | an ensemble in one thread, from a seed |
@@ -44,6 +45,7 @@ pub mod ours;
 pub mod port;
 pub mod probe;
 pub mod process;
+pub mod pulse;
 pub mod raw;
 pub mod reference;
 pub mod requirement;

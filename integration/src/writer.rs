@@ -3,8 +3,10 @@
 //! there once or not at all.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::pulse::Pulse;
 use menagerie_core::client::{Client, Error, Version};
 use menagerie_core::wire::CreateMode;
 
@@ -33,6 +35,7 @@ pub struct Writer {
     payloads_used: u64,
     created: BTreeMap<String, Outcome>,
     counter: Counter,
+    pulse: Arc<Pulse>,
 }
 
 /// A node that only this writer sets, without naming a version: its version counts how often it was set.
@@ -53,7 +56,13 @@ impl Writer {
         client.create(&format!("{home}/alive"), "", CreateMode::Ephemeral).await?;
         client.create(&format!("{home}/counter"), "", CreateMode::Persistent).await?;
         let folder = home.clone();
-        Ok(Self { client, home, folder, payloads_used: 0, created: BTreeMap::new(), counter: Counter::default() })
+        let (created, counter, pulse) = (BTreeMap::new(), Counter::default(), Arc::default());
+        Ok(Self { client, home, folder, payloads_used: 0, created, counter, pulse })
+    }
+
+    /// Tells `pulse` of every acknowledgement from now on.
+    pub fn tell(&mut self, pulse: &Arc<Pulse>) {
+        self.pulse = Arc::clone(pulse);
     }
 
     /// Its session.
@@ -73,6 +82,7 @@ impl Writer {
     pub async fn write_until(&mut self, stop: &AtomicBool) -> Result<(), Error> {
         while !stop.load(Ordering::Relaxed) {
             let node = format!("{}/n-", self.folder);
+            let beat = self.pulse.now();
             let creates: Vec<_> = (0..DEPTH)
                 .map(|_| {
                     self.payloads_used += 1;
@@ -84,7 +94,10 @@ impl Writer {
             let set = self.client.set_data(&format!("{}/counter", self.home), "", Version::Any);
             for (payload, call) in creates {
                 let outcome = match call.await {
-                    Ok(node) => Outcome::Acknowledged(node.path),
+                    Ok(node) => {
+                        self.pulse.acknowledged(beat);
+                        Outcome::Acknowledged(node.path)
+                    }
                     Err(error) => unless_fatal(error)?,
                 };
                 self.created.insert(payload, outcome);

@@ -18,7 +18,9 @@
 //! | [`plan`] | what it shall be |
 //! | [`place`] | ports, addresses, roles |
 //! | [`member`] | one member and its process |
+//! | [`failover`] | the leader is killed under load |
 
+pub mod failover;
 pub mod member;
 pub mod place;
 pub mod plan;
