@@ -30,6 +30,9 @@ pub mod server;
 #[cfg(all(feature = "replica", feature = "cli"))]
 pub mod offline;
 
+#[cfg(all(feature = "server", feature = "cli"))]
+pub mod migrate;
+
 #[cfg(feature = "cli")]
 pub mod bench;
 #[cfg(feature = "cli")]

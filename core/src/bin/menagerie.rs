@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use menagerie_core::server::{self, ServerConfig};
-use menagerie_core::{bench, cli, offline};
+use menagerie_core::{bench, cli, migrate, offline};
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
@@ -40,6 +40,8 @@ enum Command {
     Cli(cli::Options),
     /// Measure how fast a server is
     Bench(bench::Options),
+    /// Look at a running ensemble, and replace its members one by one
+    Migrate(migrate::Options),
     /// Look at transaction logs, check and mend them, without a server
     #[command(subcommand)]
     Log(offline::LogCommand),
@@ -53,6 +55,7 @@ enum Online {
     Server(Vec<String>),
     Cli(cli::Options),
     Bench(bench::Options),
+    Migrate(migrate::Options),
 }
 
 const ABOUT: &str = "A coordination service that speaks the ZooKeeper protocol, its shell, and its tools";
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Command::Server { args } => Online::Server(args),
         Command::Cli(options) => Online::Cli(options),
         Command::Bench(options) => Online::Bench(options),
+        Command::Migrate(options) => Online::Migrate(options),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -91,6 +95,7 @@ fn main() -> ExitCode {
             Online::Server(args) => serve(&args).await,
             Online::Cli(options) => cli::run(options).await,
             Online::Bench(options) => bench::run(options).await,
+            Online::Migrate(options) => migrate::run(options).await,
         }
     });
     // A thread may still wait for a line of standard input, and nothing waits for it.
