@@ -114,22 +114,16 @@ impl List {
                 "stop it, then start the other software on the same zoo.cfg: it reads the same files",
             );
         }
-        let mut versions = survey.members.iter().filter_map(|(id, member)| {
-            let ensemble = member.answer()?.conf.as_ref()?.ensemble.as_ref()?;
-            Some((*id, ensemble))
-        });
-        if let Some((first, agreed)) = versions.next()
-            && let Some((other, _)) = versions.find(|(_, ensemble)| ensemble.members != agreed.members)
-        {
-            let what = format!("server.{first} and server.{other} do not have the same list of members");
-            self.blocks(
-                None,
-                what,
-                "make the lists equal, by `reconfig` or in each zoo.cfg, and wait until `conf` agrees",
-            );
+        for (id, member) in &survey.members {
+            let list = member.answer().and_then(|answer| answer.conf.as_ref()?.ensemble.as_ref());
+            if list.is_some_and(|list| !survey.lists(list)) {
+                let what = "it has another list of members than the newest one";
+                let remedy = "make the lists equal, by `reconfig` or in each zoo.cfg, and wait until `conf` agrees";
+                self.blocks(Some(*id), what, remedy);
+            }
         }
         for (id, local) in &survey.local {
-            if local.config.ensemble.as_ref().is_some_and(|ensemble| ensemble.members != survey.ensemble.members) {
+            if local.config.ensemble.as_ref().is_some_and(|list| !survey.lists(list)) {
                 let what = format!("{} lists other members than run", local.file.display());
                 self.blocks(Some(*id), what, "correct the file: whoever starts from it must find the others");
             }

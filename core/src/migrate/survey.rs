@@ -7,7 +7,7 @@ use super::answers::{Answer, Kind};
 use super::words::State;
 use crate::server::ServerConfig;
 use crate::wire::HostPort;
-use crate::wire::ensemble::{Ensemble, Role};
+use crate::wire::ensemble::{self, Ensemble, Role};
 use crate::zab::Quorum;
 
 /// An ensemble as it was at one moment.
@@ -111,6 +111,12 @@ impl Survey {
         Quorum::of(&self.ensemble).is_met(|id| Some(id) != absent && serves(id))
     }
 
+    /// Whether a list names the members that run, where they run, with the roles that they have. Where clients connect does not
+    /// count: Apache's members each know their own port only, unless the list says it.
+    pub(super) fn lists(&self, other: &Ensemble) -> bool {
+        same_members(&self.ensemble, other)
+    }
+
     /// Voting members that serve and do not lead.
     pub(super) fn followers(&self) -> usize {
         let follows = |member: &Member| {
@@ -118,4 +124,12 @@ impl Survey {
         };
         self.members.values().filter(|member| follows(member)).count()
     }
+}
+
+fn same_members(one: &Ensemble, other: &Ensemble) -> bool {
+    let same = |id: &i64, member: &ensemble::Member| {
+        let found = other.members.get(id);
+        found.is_some_and(|found| found.role == member.role && found.addresses == member.addresses)
+    };
+    one.members.len() == other.members.len() && one.members.iter().all(|(id, member)| same(id, member))
 }

@@ -130,7 +130,7 @@ fn each_of_these_alone_blocks() {
             }
             answer_of(survey, 3).zxid.0 = 0x1_0000_0001;
         }),
-        ("server.1 and server.3 do not have the same list of members", |survey| {
+        ("it has another list of members than the newest one", |survey| {
             answer_of(survey, 3).conf.as_mut().unwrap().ensemble.as_mut().unwrap().members.remove(&4);
         }),
         ("/etc/zookeeper/zoo.cfg lists other members than run", |survey| {
