@@ -24,6 +24,7 @@
 //! | [`pulse`] | how long nothing was acknowledged after a blow |
 //! | [`ensemble`] | members in processes of their own, of either software: killed, paused, wiped, replaced |
 //! | [`mixed`] | one of our consensus members beside members of the reference |
+//! | [`rolling`] | members replaced by those of another software, one by one, under load |
 //! | [`sim`] | an ensemble in one thread, from a seed |
 //! | [`healthy`], [`hostile`] | a client that must see no error, and peers that send anything but what they should |
 //! | [`process`] | memory and open files of a process |
@@ -49,6 +50,7 @@ pub mod pulse;
 pub mod raw;
 pub mod reference;
 pub mod requirement;
+pub mod rolling;
 pub mod server;
 pub mod sim;
 pub mod software;
