@@ -102,6 +102,11 @@ impl Answer {
         ["leader", "follower", "observer"].contains(&self.mode.as_str())
     }
 
+    /// Transactions after which its tree was not what the leader had announced.
+    pub(super) fn digest_mismatches(&self) -> Option<u64> {
+        self.gauges.as_ref()?.digest_mismatches
+    }
+
     /// Whether it leads.
     pub(super) fn leads(&self) -> bool {
         self.mode == "leader"

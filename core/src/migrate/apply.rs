@@ -151,11 +151,10 @@ impl Doing<'_> {
     /// Waits until the member is as it should be, and says how it was compared.
     async fn well_again(&self) -> Result<Seen, String> {
         let deadline = Instant::now() + self.patience;
-        let mut target = None;
+        let mut before = Before::default();
         loop {
             let survey = look(self.places).await;
-            let verdict = self.judge(&survey, &mut target);
-            match verdict {
+            match self.judge(&survey, &mut before) {
                 Ok(seen) => return Ok(seen),
                 Err(why) if Instant::now() > deadline => {
                     return Err(format!("{} s after `{}`: {why}", self.patience.as_secs(), self.step.start));
@@ -165,10 +164,10 @@ impl Doing<'_> {
         }
     }
 
-    /// What is not yet well. `target` is where the leader was when it was first seen after the start.
-    fn judge(&self, survey: &Survey, target: &mut Option<Zxid>) -> Result<Seen, String> {
+    /// What is not yet well.
+    fn judge(&self, survey: &Survey, before: &mut Before) -> Result<Seen, String> {
         let (leader, leading) = survey.leader().ok_or("no member leads")?;
-        let target = *target.get_or_insert(leading.zxid);
+        let target = *before.target.get_or_insert(leading.zxid);
         let member = survey.members.get(&self.step.id).ok_or("it is no longer in the list of members")?;
         let answer = member.answer().ok_or("it does not serve; its log says why")?;
         if answer.kind != self.goal {
@@ -176,6 +175,11 @@ impl Doing<'_> {
         }
         if answer.zxid < target {
             return Err(format!("it is at {}, and server.{leader} was at {target} when it started", answer.zxid));
+        }
+        let mismatches = answer.digest_mismatches();
+        if std::mem::replace(&mut before.mismatches, Some(mismatches)) != Some(mismatches) {
+            return Err("its tree is still compared with what the leader announces (zk_digest_mismatches_count grows)"
+                .to_owned());
         }
         let found = obstacles::find(survey, self.goal);
         if let Some(obstacle) = found.iter().find(|obstacle| obstacle.weight == Weight::Blocks) {
@@ -186,6 +190,15 @@ impl Doing<'_> {
         let compared_at = both.map(|(own, others)| digests::compare(own, others).common);
         Ok(Seen { mode: answer.mode.clone(), zxid: answer.zxid, leader, compared_at })
     }
+}
+
+/// What was seen when the member was looked at before.
+#[derive(Default)]
+struct Before {
+    /// Where the leader was when it was first seen after the start.
+    target: Option<Zxid>,
+    /// The member's count of mismatches, which must not grow any more.
+    mismatches: Option<Option<u64>>,
 }
 
 /// How a member was after its step.

@@ -9,15 +9,20 @@ use super::survey::Survey;
 pub(super) struct Comparison {
     /// Zxids of which both have a digest.
     pub(super) common: usize,
-    /// The first of them with two different digests.
+    /// The last of them, if the digests differ there. An earlier difference that is gone by then is none: a member that was sent
+    /// a snapshot while clients wrote is ahead of the zxid in its name, and the transactions that follow bring both together.
     pub(super) differs_at: Option<u64>,
 }
 
 /// Compares two servers.
 pub(super) fn compare(left: &BTreeMap<u64, u64>, right: &BTreeMap<u64, u64>) -> Comparison {
-    let common: Vec<_> = left.iter().filter_map(|(zxid, digest)| Some((*zxid, *digest, *right.get(zxid)?))).collect();
-    let differs_at = common.iter().find(|(_, left, right)| left != right).map(|(zxid, ..)| *zxid);
-    Comparison { common: common.len(), differs_at }
+    let both = left.iter().filter_map(|(zxid, digest)| Some((*zxid, *digest, *right.get(zxid)?)));
+    let (mut common, mut differs_at) = (0, None);
+    for (zxid, left, right) in both {
+        common += 1;
+        differs_at = (left != right).then_some(zxid);
+    }
+    Comparison { common, differs_at }
 }
 
 /// Pairs of members whose trees differ, with the zxid.
@@ -42,7 +47,8 @@ mod tests {
         let tree = |pairs: &[(u64, u64)]| pairs.iter().copied().collect::<BTreeMap<_, _>>();
         let left = tree(&[(128, 1), (256, 2), (384, 3)]);
         assert_eq!(compare(&left, &tree(&[(256, 2), (512, 9)])), Comparison { common: 1, differs_at: None });
-        assert_eq!(compare(&left, &tree(&[(256, 3), (384, 4)])), Comparison { common: 2, differs_at: Some(256) });
+        assert_eq!(compare(&left, &tree(&[(256, 3), (384, 4)])), Comparison { common: 2, differs_at: Some(384) });
+        assert_eq!(compare(&left, &tree(&[(256, 3), (384, 3)])), Comparison { common: 2, differs_at: None });
         assert_eq!(compare(&left, &tree(&[])), Comparison { common: 0, differs_at: None });
     }
 }

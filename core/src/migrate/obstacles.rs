@@ -171,9 +171,12 @@ impl List {
             let what = format!("it does not answer {}: that much less can be checked", missing.join(", "));
             self.warns(id, what, format!("add {WORDS} to its zoo.cfg; it counts from its next start"));
         }
-        if answer.gauges.as_ref().and_then(|gauges| gauges.digest_mismatches).is_some_and(|count| count > 0) {
-            let what = "its tree was not what the leader had announced (zk_digest_mismatches_count)";
-            self.blocks(id, what, "stop it, keep its directory aside, and start it empty: the leader sends it all");
+        if let Some(count) = answer.digest_mismatches().filter(|count| *count > 0) {
+            let what =
+                format!("{count} times its tree was not what the leader had announced (zk_digest_mismatches_count)");
+            let remedy = "look again: a member that caught up by a snapshot while clients wrote counts some and then no more; if the \
+                          number grows, stop it, keep its directory aside, and start it empty";
+            self.warns(id, what, remedy);
         }
         if answer.kind == Kind::Apache && goal == Kind::Menagerie {
             self.version(id, &answer.version);

@@ -105,7 +105,10 @@ fn one_step(text: &mut String, plan: &Plan, index: usize, step: &Step) {
         text,
         "  wait      until `srvr` there says follower, leader or observer, and the leader's Zxid or a later one"
     );
-    let _ = writeln!(text, "  compare   `hash` with the leader's, and zk_digest_mismatches_count with 0");
+    let _ = writeln!(
+        text,
+        "  compare   `hash` with the leader's at the last zxid that both list; zk_digest_mismatches_count no longer grows"
+    );
     let _ = writeln!(text, "  way back  {}; {}", step.back[0], step.back[1]);
 }
 

@@ -148,16 +148,38 @@ impl Ensemble {
     /// Waits until all members that run have the same last transaction and as many znodes, and then compares their digests: at every
     /// zxid for which two members tell one, it is the same. Needs clients at rest. Returns the last transaction.
     pub fn wait_until_they_agree(&mut self) -> io::Result<Zxid> {
-        let zxid = self.wait("the members do not come to the same state", |ensemble| {
+        let zxid = self.wait_for_one_state()?;
+        self.compare_digests()?;
+        Ok(zxid)
+    }
+
+    /// As [`Ensemble::wait_until_they_agree`], but of the digests the last that all tell is compared, and mismatches are not counted: for
+    /// members that were sent a snapshot while clients wrote. Such a snapshot is ahead of its zxid, and what follows meets it there.
+    pub fn wait_until_they_agree_in_the_end(&mut self) -> io::Result<Zxid> {
+        let zxid = self.wait_for_one_state()?;
+        let running = self.members.iter().filter(|member| member.pid().is_some());
+        let told = running.map(Member::digests).collect::<io::Result<Vec<_>>>()?;
+        let first = told.first().into_iter().flatten().rev();
+        let at = |zxid: &String| {
+            told.iter().map(|digests| digests.iter().find(|(at, _)| at == zxid)).collect::<Option<Vec<_>>>()
+        };
+        let last = first.filter_map(|(zxid, _)| at(zxid)).next();
+        let last = last.ok_or_else(|| io::Error::other("there is no zxid of which all tell a digest"))?;
+        if last.iter().any(|digest| Some(digest) != last.first()) {
+            return Err(io::Error::other(format!("digests differ: {last:?}\n{}", self.log_ends())));
+        }
+        Ok(zxid)
+    }
+
+    fn wait_for_one_state(&mut self) -> io::Result<Zxid> {
+        self.wait("the members do not come to the same state", |ensemble| {
             let running = ensemble.members.iter().filter(|member| member.pid().is_some());
             let states: Option<Vec<(Zxid, u64)>> =
                 running.map(|member| member.health().map(|health| (health.zxid, health.znodes))).collect();
             let states = states?;
             let first = states.first()?;
             states.iter().all(|state| state == first).then_some(first.0)
-        })?;
-        self.compare_digests()?;
-        Ok(zxid)
+        })
     }
 
     fn compare_digests(&self) -> io::Result<()> {
