@@ -383,6 +383,11 @@ impl Replica {
         self.role
     }
 
+    /// Where a leader's learners stand; `None` for anybody else.
+    pub fn standing(&self) -> Option<zab::Standing> {
+        self.peer.standing()
+    }
+
     fn leads(&self) -> bool {
         matches!(self.role, Role::Leading { .. })
     }

@@ -36,6 +36,8 @@ pub(super) enum Event {
     Reloaded { through: Ticket, recovered: Box<Recovered> },
     /// Tell when the sessions expire, by monotonic milliseconds.
     Sessions(oneshot::Sender<Vec<(u64, Vec<i64>)>>),
+    /// Tell where the learners stand, if this member leads.
+    Standing(oneshot::Sender<Option<zab::Standing>>),
     /// Hand over, if this member leads, and say when that is done.
     Resign(oneshot::Sender<()>),
     /// Do nothing until the other end is gone.
@@ -121,6 +123,10 @@ impl EventLoop {
                 // Who asked may be gone.
                 let _ = answer.send(self.replica.session_buckets());
             }
+            Event::Standing(answer) => {
+                // Who asked may be gone.
+                let _ = answer.send(self.replica.standing());
+            }
             Event::Resign(done) => {
                 self.resigned = Some(done);
                 self.replica.handle(now, Input::Zab(zab::Input::Resign));
@@ -167,6 +173,7 @@ impl EventLoop {
                     self.peers()?.carry_out(output, &shared)?;
                 }
                 Output::RoleChanged(role) => {
+                    self.metrics.role_since_ms.store(self.clock.monotonic_ms(), Ordering::Relaxed);
                     tracing::info!(?role, zxid = %self.shared.tree().last_zxid(), "this member's role has changed");
                     self.role.send_replace(role);
                 }
@@ -194,6 +201,9 @@ impl EventLoop {
             self.tasks.push(DiskTask::Change { ticket, change, reload: false });
             return Ok(());
         };
+        if self.peers.is_some() && matches!(self.replica.role(), Role::Leading { .. }) {
+            self.metrics.proposal_sizes.add_one(payload.len() as u64);
+        }
         if !matches!(self.tasks.last(), Some(DiskTask::Append(_))) {
             self.tasks.push(DiskTask::Append(LogBatch::default()));
         }

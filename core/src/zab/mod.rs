@@ -47,6 +47,7 @@ pub use committed_log::{Entry, RecentLog};
 pub use config::Config;
 pub use epoch::{EpochError, Epochs};
 pub use input::Input;
+pub use leader::Standing;
 pub use output::{Output, Role, Write};
 pub use peer::{Peer, Recovered};
 pub use quit::ProposeError;

@@ -12,7 +12,7 @@ use super::leader::Leader;
 use super::learner::Learner;
 use super::members::Members;
 use super::resign::Resignation;
-use super::{Config, Input, LinkId, Output, ProposeError, Quit, Role, ServerId, invariants};
+use super::{Config, Input, LinkId, Output, ProposeError, Quit, Role, ServerId, Standing, invariants};
 use crate::wire::Zxid;
 use crate::wire::ensemble::Ensemble;
 use crate::wire::quorum::{Packet, ServerState};
@@ -180,6 +180,14 @@ impl Peer {
         match &self.state {
             State::Leading(leader) => leader.outstanding(),
             _ => 0,
+        }
+    }
+
+    /// Where a leader's learners stand; `None` for anybody else.
+    pub fn standing(&self) -> Option<Standing> {
+        match &self.state {
+            State::Leading(leader) => Some(leader.standing(|id| self.core.members.quorums().is_voter(id))),
+            State::Looking | State::Learning(_) => None,
         }
     }
 

@@ -6,13 +6,29 @@
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
+use tokio::sync::oneshot;
+
+use super::super::event_loop::Event;
 use super::super::metrics::{Distribution, Metrics, Reading, Summary};
 use super::super::registry::Handle;
 use super::super::{Context, VERSION};
 use super::server::node_count;
-use crate::zab::Role;
+use crate::wire::ensemble::Ensemble;
+use crate::zab::{Role, Standing};
 
-pub(super) fn mntr(context: &Context) -> String {
+/// `None` when the server is stopping.
+pub(super) async fn mntr(context: &Context) -> Option<String> {
+    let standing = if context.config.is_distributed() {
+        let (answer, standing) = oneshot::channel();
+        context.events.send(Event::Standing(answer)).ok()?;
+        standing.await.ok()?
+    } else {
+        None
+    };
+    Some(text(context, standing))
+}
+
+fn text(context: &Context, standing: Option<Standing>) -> String {
     let mut text = String::new();
     line(&mut text, "", "version", VERSION);
     line(&mut text, "", "server_state", context.mode().unwrap_or("looking"));
@@ -21,6 +37,11 @@ pub(super) fn mntr(context: &Context) -> String {
     }
     for (name, value) in gauges(context) {
         line(&mut text, "", name, value);
+    }
+    if let Some(standing) = standing {
+        for (name, value) in leading(context, standing) {
+            line(&mut text, "", name, value);
+        }
     }
     for (name, value) in counters(context) {
         line(&mut text, "", name, value);
@@ -94,6 +115,27 @@ fn gauges(context: &Context) -> Vec<(&'static str, String)> {
         ("min_client_response_size", Some(metrics.response_sizes.min().to_string())),
     ];
     values.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// What only a leader tells.
+fn leading(context: &Context, standing: Standing) -> [(&'static str, i64); 10] {
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let metrics = &context.metrics;
+    let since_ms = metrics.role_since_ms.load(Ordering::Relaxed);
+    let uptime_ms = context.clock.monotonic_ms().saturating_sub(since_ms);
+    let voters = context.config.ensemble.as_ref().map_or(0, Ensemble::participant_count);
+    [
+        ("learners", count(standing.learners)),
+        ("synced_followers", count(standing.synced_followers)),
+        ("synced_non_voting_followers", count(standing.synced_non_voters)),
+        ("synced_observers", count(standing.synced_observers)),
+        ("pending_syncs", count(standing.pending_syncs)),
+        ("leader_uptime", i64::try_from(uptime_ms).unwrap_or(i64::MAX)),
+        ("last_proposal_size", metrics.proposal_sizes.last()),
+        ("max_proposal_size", metrics.proposal_sizes.max()),
+        ("min_proposal_size", metrics.proposal_sizes.min()),
+        ("quorum_size", count(voters)),
+    ]
 }
 
 /// Open files and how many there may be, as Linux tells them; nothing where it does not.

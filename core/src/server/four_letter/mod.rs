@@ -31,8 +31,9 @@ enum Word {
     Text(fn(&Context) -> String),
     /// The only one that is told something.
     SetTraceMask,
-    /// The only one that has to ask the member.
+    /// The two that have to ask the member.
     Dump,
+    Monitor,
 }
 
 /// Whether there is such a word. If not, the connection is closed without a byte, and nothing is counted.
@@ -63,6 +64,7 @@ pub(super) async fn answer(context: &Context, handle: &Handle, word: [u8; 4], tr
             Some(trace_mask.to_string())
         }
         Word::Dump => dump::dump(context).await,
+        Word::Monitor => mntr::mntr(context).await,
     }
 }
 
@@ -73,7 +75,6 @@ fn find(word: &str) -> Option<Word> {
         "srvr" => server::srvr,
         "stat" => connections::stat,
         "cons" => connections::cons,
-        "mntr" => mntr::mntr,
         "conf" => environment::conf,
         "envi" => |_| environment::envi(),
         "dirs" => environment::dirs,
@@ -86,6 +87,7 @@ fn find(word: &str) -> Option<Word> {
         "gtmk" => |context| context.trace_mask.load(Ordering::Relaxed).to_string(),
         "stmk" => return Some(Word::SetTraceMask),
         "dump" => return Some(Word::Dump),
+        "mntr" => return Some(Word::Monitor),
         _ => return None,
     };
     Some(Word::Text(text))

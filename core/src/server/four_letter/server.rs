@@ -15,9 +15,14 @@ pub(super) fn summary(context: &Context) -> String {
     let metrics = &context.metrics;
     let latency = metrics.latency.read();
     let tree = context.shared.tree();
+    let sizes = &metrics.proposal_sizes;
+    let proposals = match context.mode() {
+        Some("leader") => format!("Proposal sizes last/min/max: {}/{}/{}\n", sizes.last(), sizes.min(), sizes.max()),
+        _ => String::new(),
+    };
     format!(
         "Latency min/avg/max: {}/{:?}/{}\nReceived: {}\nSent: {}\nConnections: {}\nOutstanding: {}\nZxid: {}\n\
-         Mode: {}\nNode count: {}\n",
+         Mode: {}\nNode count: {}\n{proposals}",
         latency.min,
         latency.average,
         latency.max,

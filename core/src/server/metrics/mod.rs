@@ -4,7 +4,7 @@
 mod tally;
 mod values;
 
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 pub(super) use tally::Tally;
 pub(super) use values::{Counter, Distribution, Reading, Summary};
@@ -40,7 +40,11 @@ pub(super) struct Metrics {
     pub(super) disk_entries: Counter,
     /// Connections closed because they did not take what was queued for them.
     pub(super) slow_readers_closed: Counter,
-    pub(super) response_sizes: ResponseSizes,
+    pub(super) response_sizes: Sizes,
+    /// Of what this member has proposed as a leader.
+    pub(super) proposal_sizes: Sizes,
+    /// The monotonic millisecond in which this member's role began.
+    pub(super) role_since_ms: AtomicU64,
     /// Of every request, from its arrival to its reply.
     pub(super) latency: Summary,
     pub(super) read_latency: Distribution,
@@ -82,6 +86,7 @@ impl Metrics {
             distribution.reset();
         }
         self.response_sizes.reset();
+        self.proposal_sizes.reset();
     }
 
     fn counters(&self) -> [&Counter; 19] {
@@ -165,19 +170,23 @@ impl WatchersTold {
 
 /// The sizes of replies in bytes, without their lengths; -1 where there was none.
 #[derive(Debug)]
-pub(super) struct ResponseSizes {
+pub(super) struct Sizes {
     last: AtomicI64,
     min: AtomicI64,
     max: AtomicI64,
 }
 
-impl Default for ResponseSizes {
+impl Default for Sizes {
     fn default() -> Self {
-        ResponseSizes { last: AtomicI64::new(-1), min: AtomicI64::new(i64::MAX), max: AtomicI64::new(-1) }
+        Sizes { last: AtomicI64::new(-1), min: AtomicI64::new(i64::MAX), max: AtomicI64::new(-1) }
     }
 }
 
-impl ResponseSizes {
+impl Sizes {
+    pub(super) fn add_one(&self, size: u64) {
+        self.add(size, size, size);
+    }
+
     fn add(&self, last: u64, min: u64, max: u64) {
         let [last, min, max] = [last, min, max].map(|size| i64::try_from(size).unwrap_or(i64::MAX));
         self.last.store(last, Ordering::Relaxed);

@@ -10,9 +10,12 @@ mod broadcast;
 mod discovery;
 mod liveness;
 mod reconfiguration;
+mod standing;
 mod synchronization;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use standing::Standing;
 
 use super::broadcast::Broadcast;
 use super::core::Core;
