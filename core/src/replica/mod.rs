@@ -248,6 +248,8 @@ pub struct Replica {
     proposals: VecDeque<Proposal>,
     /// The last transaction of the tree.
     applied: Zxid,
+    /// Whether the tree is that of one moment: a leader's snapshot is not.
+    is_exact: bool,
     /// Whether [`Output::Fatal`] was said.
     failed: bool,
     pending: Outstanding,
@@ -313,6 +315,7 @@ impl Replica {
             now,
             proposals: VecDeque::new(),
             applied,
+            is_exact: true,
             failed: false,
             pending: Outstanding::new(digest),
             quota_log: QuotaLog::default(),

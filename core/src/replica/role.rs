@@ -7,6 +7,8 @@ use crate::zab::Role;
 impl Replica {
     pub(super) fn role_changed(&mut self, role: Role) {
         self.role = role;
+        // Whatever a leader's snapshot saw of later transactions was committed before the leader let this member serve.
+        self.is_exact |= role != Role::Looking;
         match role {
             Role::Looking => self.stop_serving(),
             Role::Leading { .. } => self.begin_to_lead(),
@@ -59,6 +61,8 @@ impl Replica {
     pub(super) fn state_replaced(&mut self) {
         self.replacing = None;
         self.applied = self.shared.tree().last_zxid();
+        // A snapshot is written while the tree goes on: it shows some of the transactions that are yet to come.
+        self.is_exact = false;
         self.show_members();
         self.forget_proposed();
     }
