@@ -79,8 +79,18 @@ fn moved(txn: &Txn) -> bool {
 pub(super) fn sync_reply(xid: i32, zxid: Zxid, answer: &Result<Option<String>, ErrorCode>) -> Bytes {
     match answer {
         Ok(path) => reply(xid, zxid, ErrorCode::Ok.code(), |out| out.put_opt_str(path.as_deref())),
-        Err(code) => reply(xid, zxid, code.code(), |_| {}),
+        Err(code) => refusal(xid, zxid, *code),
     }
+}
+
+/// The answer to a request that is refused.
+pub(super) fn refusal(xid: i32, zxid: Zxid, code: ErrorCode) -> Bytes {
+    reply(xid, zxid, code.code(), |_| {})
+}
+
+/// The answer to a session that ends without a transaction.
+pub(super) fn close_reply(xid: i32, zxid: Zxid) -> Bytes {
+    refusal(xid, zxid, ErrorCode::Ok)
 }
 
 /// `is_exact` says whether the tree is some moment's, so that its digest must be the one that was foreseen.

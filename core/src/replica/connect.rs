@@ -10,10 +10,6 @@ use crate::zab::Role;
 
 impl Replica {
     pub(super) fn connect(&mut self, now: Time, conn: ConnId, request: &ConnectRequest) {
-        if self.role == Role::Looking {
-            self.outputs.push_back(Output::Close { conn });
-            return;
-        }
         let last_processed = self.applied;
         if request.last_zxid_seen > last_processed {
             tracing::info!(conn, seen = %request.last_zxid_seen, ours = %last_processed, "client has seen a newer state; refused");
@@ -22,6 +18,9 @@ impl Replica {
         }
         let timeout_ms =
             request.timeout_ms.clamp(self.config.min_session_timeout_ms, self.config.max_session_timeout_ms);
+        if self.role == Role::Looking {
+            return self.connect_reader(conn, request, timeout_ms);
+        }
         if request.session_id == 0 {
             let session = self.session_ids.next_id();
             self.adopt(conn, session, timeout_ms);
@@ -70,13 +69,13 @@ impl Replica {
         self.outputs.push_back(Output::Connected { conn, response });
     }
 
-    fn adopt(&mut self, conn: ConnId, session: i64, timeout_ms: i32) {
+    pub(super) fn adopt(&mut self, conn: ConnId, session: i64, timeout_ms: i32) {
         self.owners.insert(session, Owner::Local { conn, timeout_ms });
         self.connections.insert(conn, session);
     }
 }
 
-/// The answer to a session that is open now. This member is never read-only, and says so to clients that asked.
+/// The answer to a session that is open now. A member that has a leader is not read-only, and says so to clients that asked.
 pub(super) fn accepted(session_id: i64, timeout_ms: i32, asked_read_only: Option<bool>) -> ConnectResponse {
     ConnectResponse {
         protocol_version: 0,

@@ -18,6 +18,7 @@
 mod advance;
 mod commit;
 mod connect;
+mod contract;
 mod leader;
 mod learner;
 mod outstanding;
@@ -26,6 +27,7 @@ mod prepare_multi;
 mod prepare_ops;
 mod quota;
 pub mod read;
+mod read_only;
 mod reaper;
 mod reconfig;
 mod request;
@@ -37,13 +39,13 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 
 pub use advance::Fatal;
+pub use contract::{Input, Output};
 pub use reconfig::members_in;
 pub use request::{Request, Route, route};
 pub use shared::{EventSink, Shared, Tallies};
 
 use crate::auth::AuthConfig;
 use crate::session::{SessionIds, SessionTracker};
-use crate::wire::proto::{ConnectRequest, ConnectResponse};
 use crate::wire::txn::TxnRecord;
 use crate::wire::{ErrorCode, OpCode, Zxid};
 use crate::zab::{self, EpochError, LinkId, Peer, Recovered, Role, ServerId, Ticket};
@@ -51,6 +53,7 @@ use leader::Verdict;
 use learner::{Forwarded, ForwardedSync, Revalidation, TouchTimer};
 use outstanding::Outstanding;
 use quota::QuotaLog;
+use read_only::ReadOnly;
 use reaper::Reaper;
 
 /// A client connection of this member.
@@ -90,6 +93,8 @@ pub struct Config {
     pub reconfig_enabled: bool,
     /// Whether a server may stand alone (`standaloneEnabled`): then an ensemble cannot be reduced to one voter.
     pub standalone_enabled: bool,
+    /// Whether clients that only read are served while there is no leader (`readonlymode.enabled`).
+    pub read_only_mode_enabled: bool,
     /// The largest transaction in bytes: what a log can be read back with (protocol §1, `jute.maxbuffer` + extrasize).
     pub max_txn_bytes: usize,
     /// How often containers and TTL znodes are looked for, in milliseconds.
@@ -100,96 +105,6 @@ pub struct Config {
     pub container_max_never_used_ms: i64,
     /// How credentials and ACLs are judged.
     pub auth: AuthConfig,
-}
-
-/// What happens to a member.
-#[derive(Debug)]
-pub enum Input {
-    /// A client's first record on a connection: open a session or resume one.
-    Connect {
-        /// The connection.
-        conn: ConnId,
-        /// The record.
-        request: ConnectRequest,
-    },
-    /// A write, a sync or a closeSession of a connection whose session is open.
-    Request(
-        /// The request.
-        Request,
-    ),
-    /// Sessions were heard of by their connections, at these monotonic times.
-    Touched(
-        /// Session and time of each.
-        Vec<(i64, u64)>,
-    ),
-    /// A connection is gone; its session lives on until it expires.
-    Disconnected {
-        /// The connection.
-        conn: ConnId,
-    },
-    /// Every [`Output::Persist`] with a ticket up to this one is on disk.
-    Persisted {
-        /// The last such ticket.
-        through: Ticket,
-    },
-    /// The state was made anew from disk, as [`Output::ReplaceState`] asked, and given to [`Shared::replace`].
-    StateReplaced {
-        /// The ticket of that output.
-        through: Ticket,
-    },
-    /// Something came from another member. What is of the disk, of time and of clients comes by the other inputs.
-    Zab(
-        /// What came.
-        zab::Input,
-    ),
-    /// Time has passed: see [`Replica::poll_timeout`]. Touches collected until then must be given before it.
-    Tick,
-}
-
-/// What a member wants done, in this order.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Change what is on disk, after all earlier changes. Answer with [`Input::Persisted`] only when it is there. A standalone
-    /// member only appends: header, record and digest.
-    Persist {
-        /// Counts up by one.
-        ticket: Ticket,
-        /// What to write.
-        write: zab::Write,
-    },
-    /// Make the state anew from disk, exactly as of the write with this ticket, which came just before; then call
-    /// [`Shared::replace`] and answer with [`Input::StateReplaced`]. Until then nothing is served.
-    ReplaceState {
-        /// The write's.
-        ticket: Ticket,
-    },
-    /// Say something to another member: only what connects, sends or disconnects.
-    Zab(
-        /// What to do.
-        zab::Output,
-    ),
-    /// What this member does has changed. One that looks for a leader has no connections.
-    RoleChanged(
-        /// What it does now.
-        Role,
-    ),
-    /// Answer a [`Input::Connect`]. A timeout of 0 refuses the session: close the connection after it.
-    Connected {
-        /// The connection.
-        conn: ConnId,
-        /// The answer.
-        response: ConnectResponse,
-    },
-    /// Close the connection without a word.
-    Close {
-        /// The connection.
-        conn: ConnId,
-    },
-    /// The member cannot go on, and ignores every input from now on: stop it and tell the operator why.
-    Fatal(
-        /// Why.
-        Fatal,
-    ),
 }
 
 /// Whom to answer when a transaction is applied.
@@ -265,6 +180,7 @@ pub struct Replica {
     /// The ticket of the write as of which the state is being made anew, and what waits for that.
     replacing: Option<Ticket>,
     held: VecDeque<zab::Output>,
+    read_only: ReadOnly,
     /// Whether a snapshot of the state as it is now is to be sent before anything else is done.
     snapshot_first: bool,
     reaper: Reaper,
@@ -299,6 +215,7 @@ impl Replica {
         let peer = Peer::new(ensemble, recovered, now.monotonic_ms)?;
         let mut replica = Self::around(peer, Role::Looking, config, shared, now);
         replica.show_members();
+        replica.heed_read_only();
         replica.advance();
         Ok(replica)
     }
@@ -333,6 +250,7 @@ impl Replica {
             revalidating: BTreeMap::new(),
             replacing: None,
             held: VecDeque::new(),
+            read_only: ReadOnly::default(),
             snapshot_first: false,
             outputs: VecDeque::new(),
         }
@@ -345,6 +263,7 @@ impl Replica {
         }
         self.now = now;
         self.take(now, input);
+        self.heed_read_only();
         if !self.snapshot_first {
             self.advance();
         }
@@ -354,7 +273,7 @@ impl Replica {
         match input {
             Input::Connect { conn, request } => self.connect(now, conn, &request),
             Input::Request(request) => self.request(now, &request),
-            Input::Touched(touched) if !self.leads() => self.tell_leader_of(&touched),
+            Input::Touched(touched) if !self.leads() && !self.read_only.serving => self.tell_leader_of(&touched),
             Input::Touched(touched) => {
                 for (session, at_ms) in touched {
                     // A touch of a session that has just ended says nothing.
@@ -403,7 +322,7 @@ impl Replica {
                 self.sessions.next_due_ms().map_or(reap, |due| due.min(reap))
             }
             Role::Following { .. } | Role::Observing { .. } => self.touch_timer.0,
-            Role::Looking => u64::MAX,
+            Role::Looking => self.read_only_due_ms(),
         };
         of_role.min(self.peer.poll_timeout())
     }
@@ -421,6 +340,9 @@ impl Replica {
 
     fn tick(&mut self, now: Time) {
         self.peer.handle(now.monotonic_ms, zab::Input::Tick);
+        if self.read_only.serving {
+            return self.expire_readers();
+        }
         if !self.leads() {
             self.touch_timer = TouchTimer::from(now, &self.config);
             return;

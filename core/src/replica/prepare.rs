@@ -12,6 +12,7 @@ use crate::wire::proto::{
 };
 use crate::wire::txn::{DIGEST_VERSION, Txn, TxnDigest, TxnHeader, TxnRecord};
 use crate::wire::{ErrorCode, OpCode, Zxid};
+use crate::zab::Role;
 
 /// What a log's entry holds beside the record: its header and the digest.
 const ENTRY_OVERHEAD: usize = 32 + 12;
@@ -23,6 +24,9 @@ impl Replica {
             // The session has moved to another connection, or has ended: this one is closed without a reply.
             self.outputs.push_back(Output::Close { conn });
             return;
+        }
+        if self.role == Role::Looking {
+            return self.request_of_reader(request);
         }
         if !self.leads() {
             return match op {

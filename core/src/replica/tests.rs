@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod ensemble;
+mod read_only;
 mod reconfig;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,8 +16,8 @@ use crate::jute::{Decode, Encode, Reader};
 use crate::tree::DataTree;
 use crate::watch::Watched;
 use crate::wire::proto::{
-    CreateRequest, MultiOp, MultiRequest, MultiResponse, MultiResult, PathOnly, PathRequest, PathVersion,
-    ReconfigRequest, ReplyHeader, SetDataRequest, StatResponse, WatcherEvent,
+    ConnectRequest, ConnectResponse, CreateRequest, MultiOp, MultiRequest, MultiResponse, MultiResult, PathOnly,
+    PathRequest, PathVersion, ReconfigRequest, ReplyHeader, SetDataRequest, StatResponse, WatcherEvent,
 };
 use crate::wire::{Acl, ErrorCode, EventKind, Id};
 
@@ -65,6 +66,7 @@ fn config(server_id: u8) -> Config {
         enforce_quota: true,
         reconfig_enabled: false,
         standalone_enabled: true,
+        read_only_mode_enabled: false,
         max_txn_bytes: 1 << 20,
         container_check_interval_ms: 60_000,
         container_max_per_minute: 10_000,

@@ -177,6 +177,7 @@ impl EventLoop {
                     tracing::info!(?role, zxid = %self.shared.tree().last_zxid(), "this member's role has changed");
                     self.role.send_replace(role);
                 }
+                Output::ReadOnly(serves) => tracing::info!(serves, "clients that only read, without a leader"),
                 Output::Connected { conn, response } => match self.registry.get(conn) {
                     Some(handle) => handle.send(Outgoing::Connected(response)),
                     None => self.metrics.stale_replies.add(1),

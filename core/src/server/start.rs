@@ -239,6 +239,7 @@ fn replica_config(config: &ServerConfig, auth: &AuthConfig) -> replica::Config {
         enforce_quota: config.enforce_quota,
         reconfig_enabled: config.reconfig_enabled,
         standalone_enabled: config.standalone_enabled,
+        read_only_mode_enabled: config.read_only_mode_enabled,
         max_txn_bytes: max_txn_bytes(config),
         container_check_interval_ms: config.container_check_interval_ms.into(),
         container_max_per_minute: config.container_max_per_minute.into(),

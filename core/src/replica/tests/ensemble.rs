@@ -8,10 +8,12 @@ pub(super) struct Ensemble {
     pub(super) members: BTreeMap<i64, Member>,
     /// Who is at the two ends of a link.
     links: BTreeMap<LinkId, (i64, i64)>,
-    answers: Vec<(i64, Output)>,
+    pub(super) answers: Vec<(i64, Output)>,
     /// Whether nobody hears what is committed.
     commits_are_lost: bool,
-    now: Time,
+    /// Whether servers that are gone vote for whomever they hear of.
+    pub(super) echo_votes: bool,
+    pub(super) now: Time,
 }
 
 impl Ensemble {
@@ -37,8 +39,14 @@ impl Ensemble {
             (id, Member { replica: replica.unwrap(), shared, told, now, xid: 0 })
         };
         let members = [1, 2, 3].map(member).into();
-        let mut ensemble =
-            Ensemble { members, links: BTreeMap::new(), answers: Vec::new(), commits_are_lost: false, now };
+        let mut ensemble = Ensemble {
+            members,
+            links: BTreeMap::new(),
+            answers: Vec::new(),
+            commits_are_lost: false,
+            echo_votes: false,
+            now,
+        };
         for id in [1, 2, 3] {
             for peer in [1, 2, 3].into_iter().filter(|peer| *peer != id) {
                 ensemble.give(id, zab::Input::ElectionLinkUp { peer });
@@ -101,6 +109,11 @@ impl Ensemble {
                 assert!(plain, "all begin empty and none falls behind");
                 self.input(id, Input::Persisted { through: ticket });
             }
+            Output::Zab(zab::Output::Notify { to, notification })
+                if self.echo_votes && !self.members.contains_key(&to) =>
+            {
+                self.give(id, zab::Input::Notification { from: to, notification });
+            }
             Output::Zab(zab::Output::Notify { to, notification }) => {
                 self.give(to, zab::Input::Notification { from: id, notification });
             }
@@ -161,8 +174,19 @@ impl Ensemble {
     }
 
     pub(super) fn connect(&mut self, id: i64, conn: ConnId, session_id: i64) -> Option<ConnectResponse> {
+        self.connect_as(id, conn, session_id, None)
+    }
+
+    pub(super) fn connect_as(
+        &mut self,
+        id: i64,
+        conn: ConnId,
+        session_id: i64,
+        read_only: Option<bool>,
+    ) -> Option<ConnectResponse> {
         let password = Some(Bytes::copy_from_slice(&crate::session::password(session_id)));
-        let request = ConnectRequest { timeout_ms: 4_000, session_id, password, ..ConnectRequest::default() };
+        let request =
+            ConnectRequest { timeout_ms: 4_000, session_id, password, read_only, ..ConnectRequest::default() };
         self.input(id, Input::Connect { conn, request });
         self.settle();
         self.answers.iter().rev().find_map(|(of, output)| match output {

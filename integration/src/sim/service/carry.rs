@@ -138,6 +138,7 @@ impl World {
             }
             Output::Connected { conn, response } => self.connected(at, conn, &response)?,
             Output::Close { conn } => self.close(at, conn, true),
+            Output::ReadOnly(_) => {}
             Output::Fatal(why) => return broken(self.now_ms, "goes on", format!("member {at}: {why}")),
         }
         Ok(())

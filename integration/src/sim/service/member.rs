@@ -221,6 +221,7 @@ fn config(server_id: u8) -> Config {
         enforce_quota: false,
         reconfig_enabled: false,
         standalone_enabled: true,
+        read_only_mode_enabled: false,
         max_txn_bytes: 1 << 20,
         container_check_interval_ms: 60_000,
         container_max_per_minute: 10_000,
