@@ -150,17 +150,18 @@ async fn a_member_that_is_sent_a_snapshot_under_load_has_the_same_tree_and_says_
     for call in calls {
         call.await.unwrap();
     }
-    let load = {
+    let mut load = tokio::task::JoinSet::new();
+    load.spawn({
         let client = client.clone();
-        tokio::spawn(async move {
+        async move {
             // Those that a walk comes to last are changed while it goes on.
             for n in (0..3_000).rev().cycle() {
                 if client.set_data(&format!("/n{n:05}"), "y", Version::Any).await.is_err() {
                     return;
                 }
             }
-        })
-    };
+        }
+    });
     for _ in 0..3 {
         ensemble.restart(behind).await.unwrap();
         ensemble.ready().await;
@@ -172,6 +173,6 @@ async fn a_member_that_is_sent_a_snapshot_under_load_has_the_same_tree_and_says_
         ensemble.kill(behind).await;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    load.abort();
+    load.shutdown().await;
     ensemble.stop().await;
 }

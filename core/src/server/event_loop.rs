@@ -1,7 +1,7 @@
 //! The thread that feeds the replica: it takes what has queued, lets the machine work, and passes on what comes out.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
@@ -59,6 +59,8 @@ pub(super) struct EventLoop {
     /// Where it is told what this member does.
     pub(super) role: watch::Sender<Role>,
     pub(super) disk: Sender<Vec<DiskTask>>,
+    /// Where it is told whether clients that only read are served without a leader.
+    pub(super) read_only: Arc<AtomicBool>,
     /// Who waits until this member has handed over.
     pub(super) resigned: Option<oneshot::Sender<()>>,
     /// What the disk is to do at the end of this turn.
@@ -177,7 +179,10 @@ impl EventLoop {
                     tracing::info!(?role, zxid = %self.shared.tree().last_zxid(), "this member's role has changed");
                     self.role.send_replace(role);
                 }
-                Output::ReadOnly(serves) => tracing::info!(serves, "clients that only read, without a leader"),
+                Output::ReadOnly(serves) => {
+                    tracing::info!(serves, "clients that only read, without a leader");
+                    self.read_only.store(serves, Ordering::Relaxed);
+                }
                 Output::Connected { conn, response } => match self.registry.get(conn) {
                     Some(handle) => handle.send(Outgoing::Connected(response)),
                     None => self.metrics.stale_replies.add(1),

@@ -36,7 +36,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -77,6 +77,8 @@ pub(crate) struct Context {
     events: mpsc::Sender<Event>,
     /// What this member does.
     roles: watch::Receiver<Role>,
+    /// Whether it serves clients that only read, without a leader.
+    read_only: Arc<AtomicBool>,
     /// Requests that wait for their replies.
     outstanding: Arc<AtomicUsize>,
     requests: RequestThrottle,
@@ -92,13 +94,17 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    fn is_read_only(&self) -> bool {
+        self.read_only.load(Ordering::Relaxed)
+    }
+
     /// What this server is to its clients and monitors; nothing while it has no leader.
     fn mode(&self) -> Option<&'static str> {
         if !self.config.is_distributed() {
             return Some("standalone");
         }
         match *self.roles.borrow() {
-            Role::Looking => None,
+            Role::Looking => self.is_read_only().then_some("read-only"),
             Role::Leading { .. } => Some("leader"),
             Role::Following { .. } => Some("follower"),
             Role::Observing { .. } => Some("observer"),

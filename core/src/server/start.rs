@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -134,7 +134,7 @@ fn assemble(
         metrics: Arc::clone(&metrics),
     };
     let ((role, roles), (disk, tasks)) = (watch::channel(replica.role()), mpsc::channel());
-    let quorum = peers.as_ref().map(Peers::quorum);
+    let (quorum, read_only) = (peers.as_ref().map(Peers::quorum), Arc::new(AtomicBool::new(false)));
     let member = EventLoop {
         replica,
         shared: Arc::clone(&shared),
@@ -145,6 +145,7 @@ fn assemble(
         peers,
         role,
         disk,
+        read_only: Arc::clone(&read_only),
         resigned: None,
         tasks: Vec::new(),
     };
@@ -158,6 +159,7 @@ fn assemble(
         clock,
         events,
         roles,
+        read_only,
         outstanding: Arc::new(AtomicUsize::new(0)),
         requests: RequestThrottle::new(&config.throttle),
         large: Arc::new(LargeRequests::new(&config.throttle)),

@@ -159,11 +159,11 @@ impl Ensemble {
         let zxid = self.wait_for_one_state()?;
         let running = self.members.iter().filter(|member| member.pid().is_some());
         let told = running.map(Member::digests).collect::<io::Result<Vec<_>>>()?;
-        let first = told.first().into_iter().flatten().rev();
+        let mut first = told.first().into_iter().flatten().rev();
         let at = |zxid: &String| {
             told.iter().map(|digests| digests.iter().find(|(at, _)| at == zxid)).collect::<Option<Vec<_>>>()
         };
-        let last = first.filter_map(|(zxid, _)| at(zxid)).next();
+        let last = first.find_map(|(zxid, _)| at(zxid));
         let last = last.ok_or_else(|| io::Error::other("there is no zxid of which all tell a digest"))?;
         if last.iter().any(|digest| Some(digest) != last.first()) {
             return Err(io::Error::other(format!("digests differ: {last:?}\n{}", self.log_ends())));

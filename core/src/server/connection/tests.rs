@@ -42,6 +42,7 @@ fn context(throttle: &ThrottleConfig) -> (Arc<Context>, std::sync::mpsc::Receive
         requests: RequestThrottle::new(throttle),
         large: Arc::new(LargeRequests::new(throttle)),
         new_sessions: NewSessions::new(throttle.new_sessions.clone()),
+        read_only: Arc::default(),
         roles: tokio::sync::watch::channel(crate::zab::Role::Leading { epoch: 0 }).1,
         trace_mask: AtomicI64::new(0),
         stop: CancellationToken::new(),

@@ -68,10 +68,18 @@ pub(super) async fn answer(context: &Context, handle: &Handle, word: [u8; 4], tr
     }
 }
 
+fn read_write(context: &Context) -> &'static str {
+    match context.mode() {
+        Some("read-only") => "ro",
+        Some(_) => "rw",
+        None => "null",
+    }
+}
+
 fn find(word: &str) -> Option<Word> {
     let text: fn(&Context) -> String = match word {
         "ruok" => |_| "imok".to_owned(),
-        "isro" => |context| if context.mode().is_some() { "rw" } else { "null" }.to_owned(),
+        "isro" => |context| read_write(context).to_owned(),
         "srvr" => server::srvr,
         "stat" => connections::stat,
         "cons" => connections::cons,

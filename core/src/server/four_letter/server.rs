@@ -7,7 +7,8 @@ use super::super::connection_stats::ConnectionStats;
 use super::super::{Context, VERSION};
 
 pub(super) fn srvr(context: &Context) -> String {
-    format!("Zookeeper version: {VERSION}\n{}", summary(context))
+    let notice = if context.is_read_only() { "READ-ONLY mode; serving only read-only clients\n" } else { "" };
+    format!("Zookeeper version: {VERSION}\n{notice}{}", summary(context))
 }
 
 /// From `Latency` on.
