@@ -11,7 +11,7 @@ const SEEDS_FOR_A_BUG: u64 = 60;
 
 #[test]
 fn every_promise_is_kept() -> TestResult {
-    let (mut writes, mut reads, mut events, mut reigns, mut expired, mut made) = (0, 0, 0, 0, 0, 0);
+    let (mut writes, mut reads, mut events, mut reigns, mut expired, mut made, mut changes) = (0, 0, 0, 0, 0, 0, 0);
     for seed in 1..=SEEDS {
         let report = service::run(&Options::for_seed(seed))
             .map_err(|violation| format!("{violation}; again with: simulate --service --seed {seed} --trace"))?;
@@ -21,11 +21,12 @@ fn every_promise_is_kept() -> TestResult {
         reigns += report.reigns;
         expired += report.expired;
         made += report.states_made;
+        changes += report.changes;
     }
     // Runs in which nothing happens would keep every promise too.
     assert!(writes > 2_000 && reads > 2_000 && events > 100, "{writes} writes, {reads} reads, {events} events");
     assert!(reigns > SEEDS as usize && expired > 5, "{reigns} reigns, {expired} expired sessions");
-    assert!(made > 5, "{made} states were made anew");
+    assert!(made > 5 && changes > 5, "{made} states made anew, {changes} changes of members");
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use menagerie_core::wire::txn::Txn as Change;
 use menagerie_core::zab::{self, LinkId, Role, Ticket, Write};
 
 use super::Violation;
-use super::member::made_of;
+use super::member::{made_of, members_in};
 use super::options::Sabotage;
 use super::oracle::broken;
 use super::world::{Cargo, Event, Post, World};
@@ -127,6 +127,12 @@ impl World {
                 let delay = self.rng.u64(..60);
                 self.schedule(delay, Event::StateMade(at, self.members[at].life, ticket));
             }
+            Output::Zab(zab::Output::Resigned) => {
+                self.crash(at);
+                if self.is_calm() {
+                    return self.start(at);
+                }
+            }
             Output::Zab(output) => self.zab_output(at, output),
             Output::RoleChanged(role) => {
                 if let Some(running) = &mut self.members[at].running {
@@ -166,7 +172,8 @@ impl World {
                 self.send(at, link, Cargo::Snapshot(Packet::Snap { zxid }, image));
             }
             zab::Output::Disconnect { link } => self.disconnect(at, link),
-            // Members never change here; the others are the replica's own affair.
+            zab::Output::Activated(members) => self.members[at].set_members(members),
+            // The others are the replica's own affair.
             _ => {}
         }
     }
@@ -218,10 +225,14 @@ impl World {
         match cargo {
             Cargo::Packet(packet) => self.zab_input(to, zab::Input::Packet { link, packet }),
             Cargo::Snapshot(packet, image) => {
+                let shown = members_in(&image);
                 if let Some(running) = &mut self.members[to].running {
                     running.arrived.insert(link, image);
                 }
                 self.zab_input(to, zab::Input::Packet { link, packet })?;
+                if let Some(members) = shown {
+                    self.zab_input(to, zab::Input::SnapshotMembers { link, members })?;
+                }
                 self.zab_input(to, zab::Input::SnapshotReceived { link })
             }
             Cargo::Closed => {

@@ -277,6 +277,7 @@ impl World {
     ) -> Result<(), Violation> {
         let resumed = self.clients.lines.get(&conn).is_some_and(|line| line.asked != 0);
         let welcome = response.timeout_ms > 0;
+        self.operator_connected(conn, response);
         let running = self.members[at].running.as_mut();
         let Some(connection) = running.and_then(|it| it.connections.get_mut(&conn)) else { return Ok(()) };
         connection.session = response.session_id;

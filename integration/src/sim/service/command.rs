@@ -64,9 +64,10 @@ pub fn run(words: impl Iterator<Item = String>) -> TestResult<ExitCode> {
         runs += 1;
     }
     let seconds = begun.elapsed().as_secs_f64();
-    let Report { events, committed, reigns, expired, states_made, clients } = sum;
+    let Report { events, committed, reigns, changes, expired, states_made, clients } = sum;
     println!(
         "{runs} runs in {seconds:.1} s ({:.1} a second): {events} events, {committed} transactions, {reigns} reigns, \
+         {changes} changes of members, \
          {states_made} states made anew, \
          {} writes and {} reads answered, {} watch events, {expired} sessions expired, {} syncs by surpassed leaders",
         runs as f64 / seconds,
@@ -82,6 +83,7 @@ fn add(sum: &mut Report, report: &Report) {
     sum.events += report.events;
     sum.committed += report.committed;
     sum.reigns += report.reigns;
+    sum.changes += report.changes;
     sum.expired += report.expired;
     sum.states_made += report.states_made;
     sum.clients.writes += report.clients.writes;

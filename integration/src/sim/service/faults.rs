@@ -11,6 +11,8 @@ use crate::sim::network::MemberIndex;
 pub enum Fault {
     /// A member stops without a word.
     Crash(MemberIndex),
+    /// A member is told to stop.
+    Resign(MemberIndex),
     /// All members stop.
     CrashAll,
     /// A member starts again.
@@ -45,7 +47,8 @@ pub fn next(rng: &mut fastrand::Rng, members: usize) -> (u64, Fault) {
     let one = rng.usize(..members);
     let other = (one + 1 + rng.usize(..members.max(2) - 1)) % members;
     let fault = match rng.u8(..100) {
-        0..18 => Fault::Crash(one),
+        0..14 => Fault::Crash(one),
+        14..18 => Fault::Resign(one),
         18..21 => Fault::CrashAll,
         21..40 => Fault::Start(one),
         40..50 => Fault::StartAll,
@@ -70,6 +73,7 @@ impl World {
         let all = 0..self.members.len();
         match fault {
             Fault::Crash(at) => self.crash(at),
+            Fault::Resign(at) => self.zab_input(at, menagerie_core::zab::Input::Resign)?,
             Fault::CrashAll => all.for_each(|at| self.crash(at)),
             Fault::Start(at) => self.start(at)?,
             Fault::StartAll => {
@@ -110,7 +114,7 @@ impl World {
         }
     }
 
-    fn crash(&mut self, at: MemberIndex) {
+    pub(super) fn crash(&mut self, at: MemberIndex) {
         if self.members[at].running.is_none() {
             return;
         }
@@ -132,7 +136,7 @@ impl World {
         self.network.tidy();
     }
 
-    fn start(&mut self, at: MemberIndex) -> Result<(), Violation> {
+    pub(super) fn start(&mut self, at: MemberIndex) -> Result<(), Violation> {
         if self.members[at].running.is_some() {
             return Ok(());
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use menagerie_core::auth::AuthConfig;
 use menagerie_core::jute::Decode;
-use menagerie_core::replica::{Config, ConnId, Replica, Shared, Time};
+use menagerie_core::replica::{self, Config, ConnId, Replica, Shared, Time};
 use menagerie_core::tree::DataTree;
 use menagerie_core::wire::ensemble::Ensemble;
 use menagerie_core::wire::txn::{Txn as Change, TxnRecord};
@@ -81,6 +81,7 @@ impl Member {
             finalize_ms: 20,
             max_notification_ms: 1000,
             window_entries: WINDOW,
+            read_members: Some(replica::members_in),
             ..zab::Config::new(id, ensemble)
         };
         Member {
@@ -118,6 +119,7 @@ impl Member {
         self.life += 1;
         (self.syncing, self.wakes_at_ms, self.started_ms) = (false, None, now_ms);
         let told = Told::default();
+        self.zab.next_ensemble = members_in(&log);
         let (tree, sessions) = made_of(&log, sabotage);
         let shared = Arc::new(Shared::new(tree, sessions, Box::new(told.clone())));
         let config = config(u8::try_from(self.id).unwrap_or(u8::MAX));
@@ -154,6 +156,11 @@ impl Member {
     pub fn crash(&mut self, kept: usize) {
         (self.running, self.paused) = (None, None);
         self.disk.crash(kept);
+    }
+
+    /// Writes the members in force to its configuration, at once.
+    pub fn set_members(&mut self, members: Ensemble) {
+        self.zab.ensemble = members;
     }
 
     /// Carries out a change of the disk: the log changes at once, the disk later.
@@ -204,6 +211,16 @@ pub fn made_of(log: &[Txn], sabotage: Option<Sabotage>) -> (DataTree, BTreeMap<i
     (tree, sessions)
 }
 
+/// The members that a log shows: those of its last change.
+pub fn members_in(log: &[Txn]) -> Option<Ensemble> {
+    log.iter().rev().find_map(brought_in_by)
+}
+
+/// The members that a transaction brings in.
+pub fn brought_in_by((zxid, payload): &Txn) -> Option<Ensemble> {
+    Some(Ensemble { version: zxid.0, ..replica::members_in(payload)? })
+}
+
 /// The last transaction.
 pub fn last_of(log: &[Txn]) -> Zxid {
     log.last().map_or(Zxid::ZERO, |(zxid, _)| *zxid)
@@ -219,13 +236,13 @@ fn config(server_id: u8) -> Config {
         close_session_txn_enabled: true,
         extended_types_enabled: false,
         enforce_quota: false,
-        reconfig_enabled: false,
+        reconfig_enabled: true,
         standalone_enabled: true,
         read_only_mode_enabled: false,
         max_txn_bytes: 1 << 20,
         container_check_interval_ms: 60_000,
         container_max_per_minute: 10_000,
         container_max_never_used_ms: 0,
-        auth: AuthConfig::default(),
+        auth: AuthConfig { skip_acl: true, ..AuthConfig::default() },
     }
 }

@@ -12,6 +12,7 @@
 //! | [`member`] | one member: its replica, its disk, its connections |
 //! | [`connection`] | a client's connection as a server serves it |
 //! | [`clients`] | what the clients do |
+//! | [`operator`] | who changes the members |
 //! | [`faults`] | which fault happens when, and how |
 //! | [`oracle`] | what must always hold |
 //! | [`command`] | the command line |
@@ -22,6 +23,7 @@ pub mod command;
 pub mod connection;
 pub mod faults;
 pub mod member;
+pub mod operator;
 pub mod options;
 pub mod oracle;
 pub mod world;

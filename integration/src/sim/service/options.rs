@@ -76,6 +76,10 @@ pub struct Options {
     pub voters: i64,
     /// Members that do not.
     pub observers: i64,
+    /// Servers that are no members at first.
+    pub spares: i64,
+    /// How often members change, in milliseconds from one change to the next; 0 for never.
+    pub changes_ms: u64,
     /// Clients at a time.
     pub clients: usize,
     /// How long faults happen, in milliseconds of virtual time.
@@ -95,7 +99,20 @@ impl Options {
         let voters = [3, 3, 3, 5, 5, 7][rng.usize(..6)];
         let observers = [0, 0, 1, 2][rng.usize(..4)];
         let clients = rng.usize(2..=6);
+        let spares = [0, 0, 1, 2][rng.usize(..4)];
+        let changes_ms = [0, 0, 200, 1_000][rng.usize(..4)];
         let faults_ms = [3_000, 6_000, 10_000][rng.usize(..3)];
-        Options { seed, voters, observers, clients, faults_ms, calm_ms: 10_000, sabotage: None, trace: false }
+        Options {
+            seed,
+            voters,
+            observers,
+            spares,
+            changes_ms,
+            clients,
+            faults_ms,
+            calm_ms: 10_000,
+            sabotage: None,
+            trace: false,
+        }
     }
 }

@@ -10,7 +10,7 @@ use menagerie_core::wire::txn::{Txn as Change, TxnRecord};
 use menagerie_core::zab::Quorum;
 
 use super::Violation;
-use super::member::{Member, last_of};
+use super::member::{Member, brought_in_by, last_of};
 use crate::sim::disk::Txn;
 use crate::sim::network::MemberIndex;
 
@@ -27,18 +27,24 @@ pub struct Oracle {
     /// The sessions that clients were told of.
     given: BTreeSet<i64>,
     reigns: BTreeMap<u32, MemberIndex>,
+    changes: usize,
 }
 
 impl Oracle {
     /// For an ensemble with these quorums.
     pub fn new(quorum: Quorum) -> Self {
         let (chosen, records, digests, sessions, given, reigns) = Default::default();
-        Oracle { quorum, chosen, records, digests, tree: DataTree::new(), sessions, given, reigns }
+        Oracle { quorum, chosen, records, digests, tree: DataTree::new(), sessions, given, reigns, changes: 0 }
     }
 
     /// The committed transactions.
     pub fn records(&self) -> &[TxnRecord] {
         &self.records
+    }
+
+    /// How many changes of members are committed.
+    pub fn changes(&self) -> usize {
+        self.changes
     }
 
     /// How many reigns began.
@@ -116,7 +122,9 @@ impl Oracle {
             return broken(at_ms, "total order", format!("member {at} commits {zxid} late"));
         }
         let safe = |id: i64| members.iter().any(|member| member.id == id && member.disk.has(txn));
-        if !self.quorum.is_met(safe) {
+        // A change of members needs quorums of both; what comes after it, of the new ones.
+        let next = brought_in_by(txn).map(|members| Quorum::of(&members));
+        if !self.quorum.is_met(safe) || next.as_ref().is_some_and(|next| !next.is_met(safe)) {
             let what = format!("member {at} commits {zxid}, which is not on a quorum's disks");
             return broken(at_ms, "durability", what);
         }
@@ -136,6 +144,10 @@ impl Oracle {
             && digest.tree_digest as u64 != self.tree.digest()
         {
             return broken(at_ms, "foreseen digest", format!("{zxid} leads to another tree than was foreseen"));
+        }
+        if let Some(next) = next {
+            self.quorum = next;
+            self.changes += 1;
         }
         self.digests.push(self.tree.digest());
         self.records.push(record);

@@ -12,6 +12,7 @@ use super::Violation;
 use super::clients::Clients;
 use super::faults::{self, Fault};
 use super::member::Member;
+use super::operator::Operator;
 use super::options::{Options, Sabotage};
 use super::oracle::{Oracle, broken};
 use crate::check::{self, History};
@@ -32,6 +33,8 @@ pub struct Report {
     pub committed: usize,
     /// How many reigns began.
     pub reigns: usize,
+    /// How many changes of members were committed.
+    pub changes: usize,
     /// How many sessions ended because nothing was heard of them.
     pub expired: usize,
     /// How often a member that ran made its state anew.
@@ -77,6 +80,7 @@ pub enum Event {
     ToMember(MemberIndex, ConnId, Post),
     ToClient(ConnId, Post),
     Client(usize),
+    Operate,
     Fault(Fault),
 }
 
@@ -94,7 +98,7 @@ impl Event {
             | Event::PeerBack(at, _)
             | Event::Turn(at, ..)
             | Event::ToMember(at, ..) => Some(*at),
-            Event::Resume(..) | Event::ToClient(..) | Event::Client(_) | Event::Fault(_) => None,
+            Event::Resume(..) | Event::ToClient(..) | Event::Client(_) | Event::Operate | Event::Fault(_) => None,
         }
     }
 }
@@ -119,6 +123,8 @@ pub struct World {
     pub loss: u8,
     /// The clients.
     pub clients: Clients,
+    /// Who changes the members.
+    pub operator: Operator,
     /// How many sessions expired.
     pub expired: usize,
     /// How often a member that ran made its state anew.
@@ -130,11 +136,12 @@ pub struct World {
 impl World {
     /// All members down, at time 0.
     pub fn new(options: Options) -> Self {
-        let total = options.voters + options.observers;
+        let total = options.voters + options.observers + options.spares;
         let role = |id: i64| if id > options.voters { "observer" } else { "participant" };
         let servers: Vec<String> =
             (1..=total).map(|id| format!("server.{id}=host{id}:2888:3888:{}", role(id))).collect();
-        let ensemble: Ensemble = servers.join("\n").parse().unwrap_or_default();
+        let mut ensemble: Ensemble = servers.join("\n").parse().unwrap_or_default();
+        ensemble.members.retain(|id, _| *id <= options.voters + options.observers);
         let members = (1..=total).map(|id| Member::new(id, ensemble.clone())).collect();
         World {
             rng: fastrand::Rng::with_seed(options.seed),
@@ -146,6 +153,7 @@ impl World {
             oracle: Oracle::new(Quorum::of(&ensemble)),
             loss: 0,
             clients: Clients::default(),
+            operator: Operator::default(),
             expired: 0,
             states_made: 0,
             events: 0,
@@ -163,6 +171,7 @@ impl World {
         for _ in 0..self.options.clients {
             self.new_client(60);
         }
+        self.schedule(500, Event::Operate);
         let (pause, fault) = faults::next(&mut self.rng, self.members.len());
         self.schedule(500 + pause, Event::Fault(fault));
         self.run_until(self.options.faults_ms)?;
@@ -182,6 +191,7 @@ impl World {
             events: self.events,
             committed: self.oracle.records().len(),
             reigns: self.oracle.reigns(),
+            changes: self.oracle.changes(),
             expired: self.expired,
             states_made: self.states_made,
             clients: summary,
@@ -275,6 +285,7 @@ impl World {
                 self.client(client);
                 Ok(())
             }
+            Event::Operate => self.operate(),
             Event::Fault(fault) => {
                 if self.is_calm() {
                     return Ok(());
