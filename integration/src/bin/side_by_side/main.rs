@@ -1,7 +1,10 @@
 //! Ours beside the reference server, in one run, alternating, with the same tool on the same disk: reads and sets for
 //! each CPU-second of the server, and its memory with 200,000 znodes. Ends with an error when a target is missed.
 //!
-//! `side_by_side [ROUNDS [SECONDS]]`, by default 3 rounds of 10 seconds for each software and kind of load.
+//! `side_by_side [--members 3] [ROUNDS [SECONDS]]`, by default 3 rounds of 10 seconds for each software and kind of load. With
+//! `--members 3`, ensembles of three: sets per second, and reads for each CPU-second of all three.
+
+mod three;
 
 use std::process::Stdio;
 
@@ -35,9 +38,21 @@ struct Rates {
 }
 
 fn main() -> TestResult {
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args().skip(1).peekable();
+    let members = match arguments.next_if(|argument| argument == "--members") {
+        Some(_) => arguments.next().ok_or("--members: how many?")?,
+        None => "1".to_owned(),
+    };
     let rounds = arguments.next().map_or(Ok(3), |rounds| rounds.parse::<usize>())?;
     let seconds = arguments.next().unwrap_or_else(|| "10".to_owned());
+    match members.as_str() {
+        "1" => one(rounds, &seconds),
+        "3" => three::run(rounds, seconds.parse()?),
+        _ => Err("--members: 1 or 3".into()),
+    }
+}
+
+fn one(rounds: usize, seconds: &str) -> TestResult {
     let Some(reference) = Reference::find()? else { return Ok(()) };
     let binary = ours::binary(Profile::Release)?;
     let softwares = [Software::Menagerie(binary.clone()), Software::Reference(reference)];
@@ -51,8 +66,8 @@ fn main() -> TestResult {
     }
     for round in 1..=rounds {
         for (server, figures) in servers.iter().zip(&mut figures) {
-            let reads = rates(&binary, server, "get", &seconds)?;
-            let sets = rates(&binary, server, "set", &seconds)?;
+            let reads = rates(&binary, server, "get", seconds)?;
+            let sets = rates(&binary, server, "set", seconds)?;
             println!(
                 "round {round}  {:<10} {:>9.0} reads/s {:>9.0} /cpu-s   {:>9.0} sets/s {:>9.0} /cpu-s",
                 server.software().name(),
