@@ -17,6 +17,7 @@
 //! | [`reference`](mod@reference) | the reference server's jars, its Java shell and its C shell |
 //! | [`frameworks`] | Curator and Kazoo, each with a session of its recipes |
 //! | [`requirement`] | tests that need something that may be absent: skipped, or an error |
+//! | [`pairing`] | ensembles of both kinds of members, each way to pair them |
 //! | [`port`], [`four_letter`], [`raw`] | free ports, four-letter words, hand-made frames |
 //! | [`probe`] | a raw session whose answers are lines of text, to compare two servers |
 //! | [`walk`] | the whole tree of a server as a comparable value |
@@ -43,6 +44,7 @@ pub mod liar;
 pub mod mixed;
 pub mod offline;
 pub mod ours;
+pub mod pairing;
 pub mod port;
 pub mod probe;
 pub mod process;

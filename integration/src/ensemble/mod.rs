@@ -171,7 +171,8 @@ impl Ensemble {
         Ok(zxid)
     }
 
-    fn wait_for_one_state(&mut self) -> io::Result<Zxid> {
+    /// Waits until all members that run have the same last transaction and as many znodes. Returns the transaction.
+    pub fn wait_for_one_state(&mut self) -> io::Result<Zxid> {
         self.wait("the members do not come to the same state", |ensemble| {
             let running = ensemble.members.iter().filter(|member| member.pid().is_some());
             let states: Option<Vec<(Zxid, u64)>> =
