@@ -59,12 +59,15 @@ impl DataTree {
         }
     }
 
+    /// One error undoes all. A leader of the reference leaves what stands before it as it was asked for; our own writes an error of
+    /// code 0 there. Both are answered by OK, and what stands after it as not tried.
     fn multi(&mut self, header: &TxnHeader, txns: &[Txn], changes: &mut Vec<Change>) -> Outcome {
-        let failed = txns.iter().any(|txn| matches!(txn, Txn::Error { .. }));
-        let outcomes = txns.iter().map(|txn| match txn {
-            Txn::Error { err } => Outcome::Failed(ErrorCode::from_i32(*err)),
-            _ if failed => Outcome::Failed(ErrorCode::RuntimeInconsistency),
-            txn => self.single(header, txn, changes),
+        let failure = txns.iter().position(|txn| matches!(txn, Txn::Error { .. }));
+        let outcomes = txns.iter().enumerate().map(|(index, txn)| match (txn, failure) {
+            (Txn::Error { err }, _) => Outcome::Failed(ErrorCode::from_i32(*err)),
+            (_, Some(failure)) if index < failure => Outcome::Failed(ErrorCode::Ok),
+            (_, Some(_)) => Outcome::Failed(ErrorCode::RuntimeInconsistency),
+            (txn, None) => self.single(header, txn, changes),
         });
         Outcome::Multi(outcomes.collect())
     }

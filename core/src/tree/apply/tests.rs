@@ -206,10 +206,12 @@ fn set_acl_changes_the_list_and_its_version_only() {
 fn a_failed_multi_changes_nothing() {
     let mut world = World::new();
     let before = world.tree.digest();
-    let outcome = world.apply(2, &Txn::Multi(vec![create("/a", 1), Txn::Error { err: -103 }]));
+    let outcome = world.apply(2, &Txn::Multi(vec![create("/a", 1), Txn::Error { err: -103 }, create("/b", 1)]));
     assert_eq!(
         outcome,
-        Outcome::Multi(vec![Outcome::Failed(ErrorCode::RuntimeInconsistency), Outcome::Failed(ErrorCode::BadVersion)])
+        Outcome::Multi(
+            [ErrorCode::Ok, ErrorCode::BadVersion, ErrorCode::RuntimeInconsistency].map(Outcome::Failed).to_vec()
+        )
     );
     assert_eq!((world.tree.digest(), world.tree.last_zxid()), (before, Zxid(2)));
 }
