@@ -170,7 +170,7 @@ fn sample(key: &str) -> &'static str {
         "clientPortAddress" => "127.0.0.1\nclientPort=2181",
         "dynamicConfigFile" => "DIRECTORY/dynamic\ninitLimit=10\nsyncLimit=5",
         "peerType" => "participant",
-        "forceSync" | "skipACL" => "yes",
+        "forceSync" | "skipACL" | "leaderServes" => "yes",
         "4lw.commands.whitelist" => "*",
         "electionAlg" => "3",
         "DigestAuthenticationProvider.digestAlg" => "SHA-256",

@@ -148,6 +148,7 @@ impl Member {
             enforce_quota: true,
             reconfig_enabled: true,
             standalone_enabled: true,
+            leader_serves: true,
             read_only_mode_enabled: false,
             max_txn_bytes: LIMIT,
             container_check_interval_ms: 60_000,

@@ -21,6 +21,11 @@ impl Replica {
         if self.role == Role::Looking {
             return self.connect_reader(conn, request, timeout_ms);
         }
+        if self.leads() && !self.config.leader_serves {
+            // Whoever leads has enough to do; the client tries another member.
+            self.outputs.push_back(Output::Close { conn });
+            return;
+        }
         if request.session_id == 0 {
             let session = self.session_ids.next_id();
             self.adopt(conn, session, timeout_ms);

@@ -93,6 +93,8 @@ pub struct Config {
     pub reconfig_enabled: bool,
     /// Whether a server may stand alone (`standaloneEnabled`): then an ensemble cannot be reduced to one voter.
     pub standalone_enabled: bool,
+    /// Whether clients are served by a member that leads others (`leaderServes`). What learners forward is carried out all the same.
+    pub leader_serves: bool,
     /// Whether clients that only read are served while there is no leader (`readonlymode.enabled`).
     pub read_only_mode_enabled: bool,
     /// The largest transaction in bytes: what a log can be read back with (protocol §1, `jute.maxbuffer` + extrasize).

@@ -66,6 +66,7 @@ fn config(server_id: u8) -> Config {
         enforce_quota: true,
         reconfig_enabled: false,
         standalone_enabled: true,
+        leader_serves: true,
         read_only_mode_enabled: false,
         max_txn_bytes: 1 << 20,
         container_check_interval_ms: 60_000,

@@ -245,6 +245,8 @@ pub struct QuorumConfig {
     pub min_notification_ms: u32,
     /// `fastleader.maxNotificationInterval`, in milliseconds: the longest pause between two sendings of the same vote.
     pub max_notification_ms: u32,
+    /// `leaderServes`: whether clients are served by a member that leads.
+    pub leader_serves: bool,
     /// `commitLogCount`: transactions kept in memory for learners that are a little behind.
     pub commit_log_count: u32,
 }
@@ -259,6 +261,7 @@ impl Default for QuorumConfig {
             leader_connect_limit_ticks: None,
             min_notification_ms: 200,
             max_notification_ms: 60_000,
+            leader_serves: true,
             commit_log_count: 500,
         }
     }

@@ -241,6 +241,7 @@ fn replica_config(config: &ServerConfig, auth: &AuthConfig) -> replica::Config {
         enforce_quota: config.enforce_quota,
         reconfig_enabled: config.reconfig_enabled,
         standalone_enabled: config.standalone_enabled,
+        leader_serves: config.quorum.leader_serves || !config.is_distributed(),
         read_only_mode_enabled: config.read_only_mode_enabled,
         max_txn_bytes: max_txn_bytes(config),
         container_check_interval_ms: config.container_check_interval_ms.into(),

@@ -404,3 +404,15 @@ fn a_new_leader_removes_the_ephemerals_of_sessions_that_are_gone() {
     assert!(ensemble.members.values().all(|member| member.shared.tree().node("/e").is_none()));
     ensemble.assert_equal();
 }
+
+#[test]
+fn a_leader_that_does_not_serve_sends_clients_away_and_carries_out_what_learners_forward() {
+    let mut ensemble = Ensemble::with(|config| config.leader_serves = false);
+    let (leader, follower) = (ensemble.leader(), ensemble.follower());
+    assert_eq!(ensemble.connect(leader, CONN, 0), None);
+    assert!(ensemble.was_closed(leader, CONN));
+    let session = ensemble.connect(follower, CONN, 0).unwrap().session_id;
+    ensemble.member(follower).send(CONN, session, OpCode::Create, &create("/a", 0));
+    ensemble.settle();
+    assert!(ensemble.members[&leader].shared.tree().node("/a").is_some());
+}

@@ -67,6 +67,7 @@ const ACTED_ON: &[(&str, Set)] = &[
     ("fastleader.minNotificationInterval", |d, v| put(&mut d.config.quorum.min_notification_ms, v.int(1, MAX_INT))),
     ("fastleader.maxNotificationInterval", |d, v| put(&mut d.config.quorum.max_notification_ms, v.int(1, MAX_INT))),
     ("commitLogCount", |d, v| put(&mut d.config.quorum.commit_log_count, v.int(1, MAX_INT))),
+    ("leaderServes", |d, v| put(&mut d.config.quorum.leader_serves, v.yes_no())),
     ("peerType", |d, v| put(&mut d.peer_type, v.word(&ROLES).map(Some))),
     ("globalOutstandingLimit", |d, v| put(&mut d.config.global_outstanding_limit, v.int(1, MAX_INT))),
     ("preAllocSize", |d, v| put(&mut d.config.pre_alloc_kb, v.int(1, MAX_INT))),
@@ -109,7 +110,6 @@ const ROLES: [(&str, Role); 2] = [("participant", Role::Participant), ("observer
 /// What a key that is not acted on may hold, so that a slip is found before the day on which it matters.
 enum Kind {
     Boolean,
-    YesNo,
     /// A number of at least this.
     AtLeast(i64),
     Decimal,
@@ -135,7 +135,6 @@ const NOTED: &[(&[&str], Kind, &str)] = &[
     (&["syncEnabled", "observer.syncEnabled", "sslQuorum", "portUnification",
         "sslQuorumReloadCertFiles", "quorum.auth.enableSasl", "quorum.auth.serverRequireSasl", "quorum.auth.learnerRequireSasl",
         "multiAddress.reachabilityCheckEnabled", "forceSnapshotSync", "tcpKeepAlive"], Kind::Boolean, ENSEMBLES),
-    (&["leaderServes"], Kind::YesNo, ENSEMBLES),
     (&["snapshotSizeFactor"], Kind::Decimal, ENSEMBLES),
     (&["quorum.auth.*", "oraclePath", "ensembleAuthName", "ssl.quorum.*"], Kind::Text, ENSEMBLES),
     (&["flushDelay", "maxWriteQueuePollTime", "maxBatchSize"], Kind::AtLeast(0), GROUP_COMMIT),
@@ -164,7 +163,6 @@ impl Kind {
     fn check(&self, value: Value<'_>) -> Result<(), Bad> {
         match self {
             Self::Boolean => value.boolean().map(drop),
-            Self::YesNo => value.yes_no().map(drop),
             Self::AtLeast(min) => value.int(*min, i64::MAX).map(drop),
             Self::Decimal => value.decimal().map(drop),
             Self::Text => Ok(()),
