@@ -20,6 +20,9 @@ pub(super) struct Verdict {
 impl Replica {
     /// Every forwarded write becomes one transaction, if only one that says why it is refused: the learner waits for it.
     pub(super) fn forwarded_request(&mut self, link: LinkId, forwarded: ForwardedRequest) {
+        if self.proposes_no_more {
+            return;
+        }
         let ForwardedRequest { session, cxid, op, body, ids } = forwarded;
         let now = self.now;
         let _ = self.sessions.touch(session, now.monotonic_ms);

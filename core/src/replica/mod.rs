@@ -167,6 +167,8 @@ pub struct Replica {
     applied: Zxid,
     /// Whether the tree is that of one moment: a leader's snapshot is not.
     is_exact: bool,
+    /// Whether a write was not proposed: nothing may be answered that was asked behind it. The reign is about to end.
+    proposes_no_more: bool,
     /// Whether [`Output::Fatal`] was said.
     failed: bool,
     pending: Outstanding,
@@ -235,6 +237,7 @@ impl Replica {
             proposals: VecDeque::new(),
             applied,
             is_exact: true,
+            proposes_no_more: false,
             failed: false,
             pending: Outstanding::new(digest),
             quota_log: QuotaLog::default(),

@@ -28,6 +28,9 @@ impl Replica {
         if self.role == Role::Looking {
             return self.request_of_reader(request);
         }
+        if self.proposes_no_more {
+            return;
+        }
         if !self.leads() {
             return match op {
                 OpCode::Sync => self.forward_sync(request, decoded::<Option<String>>(&request.body)),
@@ -148,8 +151,11 @@ impl Replica {
         let entry = record.to_bytes();
         match self.peer.propose(now.monotonic_ms, &entry) {
             Ok(_) => self.proposals.push_back(Proposal { record, origin }),
-            // The reign ends here, and with it every connection.
-            Err(why) => tracing::info!(%why, "a write was not proposed"),
+            // The reign ends here or soon, and with it every connection.
+            Err(why) => {
+                tracing::info!(%why, "a write was not proposed");
+                self.proposes_no_more = true;
+            }
         }
     }
 

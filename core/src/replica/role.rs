@@ -9,6 +9,7 @@ impl Replica {
         self.role = role;
         // Whatever a leader's snapshot saw of later transactions was committed before the leader let this member serve.
         self.is_exact |= role != Role::Looking;
+        self.proposes_no_more = false;
         match role {
             Role::Looking => self.stop_serving(),
             Role::Leading { .. } => self.begin_to_lead(),

@@ -416,3 +416,19 @@ fn a_leader_that_does_not_serve_sends_clients_away_and_carries_out_what_learners
     ensemble.settle();
     assert!(ensemble.members[&leader].shared.tree().node("/a").is_some());
 }
+
+/// Simulation, seed 201041: a leader that hands over takes no writes any more, but answered the syncs behind them.
+#[test]
+fn nothing_is_answered_behind_a_write_that_was_not_proposed() {
+    let mut ensemble = Ensemble::new();
+    let leader = ensemble.leader();
+    let session = ensemble.connect(leader, CONN, 0).unwrap().session_id;
+    let member = ensemble.member(leader);
+    member.send(CONN, session, OpCode::Create, &create("/a", 0));
+    member.replica.handle(member.now, Input::Zab(zab::Input::Resign));
+    member.send(CONN, session, OpCode::Create, &create("/b", 0));
+    member.send(CONN, session, OpCode::Sync, &PathOnly { path: "/b".into() });
+    ensemble.settle();
+    assert_eq!(ensemble.codes(leader), [0]);
+    assert!(ensemble.was_closed(leader, CONN));
+}

@@ -19,8 +19,8 @@ use crate::check::{self, History};
 use crate::sim::disk::Txn;
 use crate::sim::network::{MemberIndex, Network};
 
-/// How many of the last events a trace has.
-const TRACE_LINES: usize = 600;
+/// How many of the last events a trace has: all of a usual run, for what clients were told is judged at its end.
+const TRACE_LINES: usize = 500_000;
 /// How long before the end clients stop to ask for anything new, in milliseconds.
 pub const QUIET_MS: u64 = 1_500;
 
