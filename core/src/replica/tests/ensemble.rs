@@ -432,3 +432,43 @@ fn nothing_is_answered_behind_a_write_that_was_not_proposed() {
     assert_eq!(ensemble.codes(leader), [0]);
     assert!(ensemble.was_closed(leader, CONN));
 }
+
+#[test]
+fn a_snapshot_is_taken_before_anything_later_is_applied() {
+    let mut ensemble = Ensemble::new();
+    let leader = ensemble.leader();
+    let session = ensemble.connect(leader, CONN, 0).unwrap().session_id;
+    let member = ensemble.member(leader);
+    member.send(CONN, session, OpCode::Create, &create("/a", 0));
+    let zxid = member.replica.last_proposed();
+    let Some(proposal) = member.replica.proposals.back() else { panic!("nothing is proposed") };
+    let payload = proposal.record.to_bytes();
+    let before = member.shared.tree().last_zxid();
+    member.replica.held.push_back(zab::Output::SendSnapshot { link: 1, zxid: before });
+    member.replica.held.push_back(zab::Output::Committed { zxid, payload });
+    member.replica.handle(member.now, Input::Touched(Vec::new()));
+    loop {
+        let output = member.replica.poll_output().unwrap();
+        assert_eq!(member.shared.tree().last_zxid(), before);
+        if matches!(output, Output::Zab(zab::Output::SendSnapshot { .. })) {
+            break;
+        }
+    }
+    member.replica.poll_output();
+    assert_eq!(member.shared.tree().last_zxid(), zxid, "it is applied when the snapshot has been taken");
+}
+
+#[test]
+fn a_learner_is_told_of_a_session_after_everything_proposed_before() {
+    let mut ensemble = Ensemble::new();
+    let (leader, follower) = (ensemble.leader(), ensemble.follower());
+    let session = ensemble.connect(follower, CONN, 0).unwrap().session_id;
+    let own = ensemble.connect(leader, 2, 0).unwrap().session_id;
+    let link = *ensemble.links.iter().find(|(_, ends)| **ends == (follower, leader)).unwrap().0;
+    let member = ensemble.member(leader);
+    member.send(2, own, OpCode::Create, &create("/a", 0));
+    member.replica.revalidate_session(link, session, 4_000);
+    assert_eq!(member.replica.verdicts.len(), 1, "it waits");
+    ensemble.settle();
+    assert!(ensemble.members[&leader].replica.verdicts.is_empty());
+}
