@@ -18,7 +18,7 @@ const SETS_PER_SECOND_AT_LEAST: f64 = 2.5;
 const READS_PER_CPU_SECOND_AT_LEAST: f64 = 4.0;
 
 /// CPU time is taken from here on after the load is started: connecting, making the keys and warming up are done by then.
-const SETTLED: Duration = Duration::from_millis(3_000);
+const SETTLED: Duration = Duration::from_secs(3);
 /// And for so much less than the load lasts.
 const MARGIN: Duration = Duration::from_millis(2_500);
 
@@ -96,5 +96,5 @@ fn rates(binary: &Binary, ensemble: &Ensemble, load: &str, seconds: u64, slice: 
 }
 
 fn cpu(ensemble: &Ensemble) -> std::io::Result<Duration> {
-    ensemble.members().iter().filter_map(|member| member.pid()).map(process::cpu).sum()
+    ensemble.members().iter().filter_map(menagerie_integration::ensemble::Member::pid).map(process::cpu).sum()
 }
