@@ -150,6 +150,7 @@ struct Barrier {
 
 /// One ensemble member. See the module's picture.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is about something else, and any of them may be so")]
 pub struct Replica {
     config: Config,
     shared: std::sync::Arc<Shared>,
