@@ -5,8 +5,10 @@ use menagerie_integration::sim::{self, Options, Sabotage};
 
 /// How many seeds every run of the tests plays. Longer searches: `cargo run -p menagerie-integration --bin simulate`.
 const SEEDS: u64 = 60;
-/// Within how many seeds a planted bug is found. The slowest was found by the 43rd when this was written.
-const SEEDS_FOR_A_BUG: u64 = 200;
+/// Within how many seeds a planted bug is found.
+const SEEDS_FOR_A_BUG: u64 = 100;
+/// What takes longer, and is left to `simulate --planted`; the book says how long.
+const RARE: [Sabotage; 1] = [Sabotage::EpochBeforeHistory];
 
 #[test]
 fn every_promise_is_kept() -> TestResult {
@@ -27,9 +29,13 @@ fn every_promise_is_kept() -> TestResult {
 
 #[test]
 fn planted_bugs_are_found() {
-    for bug in Sabotage::ALL {
-        let found = (1..=SEEDS_FOR_A_BUG)
-            .find(|seed| sim::run(&Options { sabotage: Some(bug), ..Options::for_seed(*seed) }).is_err());
+    for (bug, _) in Sabotage::ALL.into_iter().filter(|(bug, _)| !RARE.contains(bug)) {
+        let finds = |seed: &u64| {
+            let options = Options { sabotage: Some(bug), storm: seed.is_multiple_of(2), ..Options::for_seed(*seed) };
+            sim::run(&options).is_err()
+        };
+        let found = (1..=SEEDS_FOR_A_BUG).find(finds);
+        println!("{bug}: {found:?}");
         assert!(found.is_some(), "{bug} is not found by {SEEDS_FOR_A_BUG} seeds");
     }
 }

@@ -70,8 +70,9 @@ fn main() -> TestResult<ExitCode> {
     }
     let seconds = begun.elapsed().as_secs_f64();
     println!(
-        "{runs} runs in {seconds:.1} s ({:.1} a second): {events} events, {committed} transactions, {reigns} reigns, \
+        "{runs} runs, seeds {seed} to {}, in {seconds:.1} s ({:.1} a second): {events} events, {committed} transactions, {reigns} reigns, \
          {changes} changes of members",
+        seed + runs.max(1) - 1,
         runs as f64 / seconds
     );
     Ok(ExitCode::SUCCESS)

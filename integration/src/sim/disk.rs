@@ -6,7 +6,7 @@ use bytes::Bytes;
 use menagerie_core::wire::Zxid;
 use menagerie_core::zab::{Epochs, RecentLog, Recovered, Ticket, Write};
 
-use super::options::Sabotage;
+use super::sabotage::Sabotage;
 
 /// A transaction.
 pub type Txn = (Zxid, Bytes);
@@ -25,7 +25,8 @@ struct Image {
 #[derive(Debug)]
 struct Queued {
     ticket: Ticket,
-    write: Write,
+    /// `None` when a planted bug has dropped it.
+    write: Option<Write>,
     /// The state to install.
     state: Vec<Txn>,
 }
@@ -45,7 +46,7 @@ impl Disk {
     }
 
     /// Asks for a change; `state` is what a snapshot holds.
-    pub fn write(&mut self, ticket: Ticket, write: Write, state: Vec<Txn>) {
+    pub fn write(&mut self, ticket: Ticket, write: Option<Write>, state: Vec<Txn>) {
         self.queue.push_back(Queued { ticket, write, state });
     }
 
@@ -68,7 +69,15 @@ impl Disk {
                 self.apply(queued);
             }
         }
-        self.queue.clear();
+        let lost = std::mem::take(&mut self.queue);
+        if self.sabotage == Some(Sabotage::EpochBeforeHistory) {
+            let epochs =
+                |write: &Option<Write>| matches!(write, Some(Write::AcceptedEpoch(_) | Write::CurrentEpoch(_)));
+            lost.into_iter().filter(|queued| epochs(&queued.write)).for_each(|queued| self.apply(queued));
+        }
+        if self.sabotage == Some(Sabotage::SoundTailCut) {
+            self.image.log.pop();
+        }
     }
 
     /// How many writes are not durable.
@@ -87,7 +96,7 @@ impl Disk {
     pub fn recover(&self, window: usize) -> Result<(Vec<Txn>, Recovered), String> {
         let Image { accepted, current, snapshot, log } = &self.image;
         let mut state = snapshot.clone();
-        state.extend(log.iter().cloned());
+        state.extend_from_slice(log);
         let last = state.last().map_or(Zxid::ZERO, |(zxid, _)| *zxid);
         // With files that were never written, a server takes the epoch of its last transaction.
         let accepted = (*accepted).max(last.epoch()).max(*current);
@@ -103,18 +112,19 @@ impl Disk {
 
     fn apply(&mut self, Queued { write, state, .. }: Queued) {
         let image = &mut self.image;
+        let Some(write) = write else { return };
         match write {
-            Write::AcceptedEpoch(_) if self.sabotage == Some(Sabotage::EpochNotPersisted) => {}
             Write::AcceptedEpoch(epoch) => image.accepted = epoch,
             Write::CurrentEpoch(epoch) => image.current = epoch,
             Write::Append { zxid, payload } => image.log.push((zxid, payload)),
-            Write::Truncate { .. } if self.sabotage == Some(Sabotage::TruncSkipped) => {}
             Write::Truncate { to } => {
                 image.log.retain(|(zxid, _)| *zxid <= to);
                 image.snapshot.retain(|(zxid, _)| *zxid <= to);
             }
             Write::InstallSnapshot { .. } => {
-                image.log.clear();
+                if self.sabotage != Some(Sabotage::SnapshotKeepsLog) {
+                    image.log.clear();
+                }
                 image.snapshot = state;
             }
         }

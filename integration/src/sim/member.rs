@@ -9,7 +9,7 @@ use menagerie_core::zab::{Config, LinkId, Peer, Role, Ticket, Write};
 
 use super::disk::{Disk, Txn};
 use super::members;
-use super::options::Sabotage;
+use super::sabotage::Sabotage;
 
 /// How many transactions a member keeps in memory for others: few, so that snapshots are needed often.
 const WINDOW: usize = 8;
@@ -87,11 +87,11 @@ impl Member {
         self.disk.crash(kept);
     }
 
-    /// Carries out a change of the disk. The state changes at once, the disk later.
-    pub fn persist(&mut self, ticket: Ticket, write: Write, sabotage: Option<Sabotage>) {
+    /// Carries out a change of the disk. The state changes at once, the disk later; one that is `dropped` only says so.
+    pub fn persist(&mut self, ticket: Ticket, write: Write, dropped: bool) {
         let mut installed = Vec::new();
         match &write {
-            Write::Truncate { to } if sabotage != Some(Sabotage::TruncSkipped) => {
+            Write::Truncate { to } if !dropped => {
                 self.state.retain(|(zxid, _)| zxid <= to);
                 self.verified = self.verified.min(self.state.len());
             }
@@ -101,7 +101,7 @@ impl Member {
             }
             _ => {}
         }
-        self.disk.write(ticket, write, installed);
+        self.disk.write(ticket, (!dropped).then_some(write), installed);
     }
 
     /// Applies a committed transaction.

@@ -15,6 +15,7 @@
 //! | [`nemesis`] | when which fault happens |
 //! | [`oracle`] | what must always hold |
 //! | [`service`] | whole members with clients, in the same manner |
+//! | [`sabotage`] | planted bugs |
 
 pub mod disk;
 pub mod member;
@@ -24,10 +25,12 @@ pub mod network;
 pub mod options;
 pub mod oracle;
 pub mod service;
+pub mod sabotage;
 pub mod world;
 
-pub use options::{Options, Sabotage};
+pub use options::Options;
 pub use oracle::Violation;
+pub use sabotage::Sabotage;
 pub use world::{Report, World};
 
 /// Runs one seed. The error says what was broken, and when.

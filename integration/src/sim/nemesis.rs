@@ -31,6 +31,21 @@ pub enum Fault {
     Lose(u8),
 }
 
+/// Draws the next fault of a storm: members stop and start all the time.
+pub fn next_of_storm(rng: &mut fastrand::Rng, members: usize) -> (u64, Fault) {
+    let one = rng.usize(..members);
+    let fault = match rng.u8(..100) {
+        0..35 => Fault::Crash(one),
+        35..45 => Fault::CrashAll,
+        45..75 => Fault::Start(one),
+        75..88 => Fault::StartAll,
+        88..94 => Fault::Disk(one, [2, 20, 60, 400][rng.usize(..4)]),
+        94..97 => Fault::Isolate(one),
+        _ => Fault::Heal,
+    };
+    (rng.u64(1..120), fault)
+}
+
 /// Draws the next fault among `members`, and after how many milliseconds it happens.
 pub fn next(rng: &mut fastrand::Rng, members: usize) -> (u64, Fault) {
     let one = rng.usize(..members);

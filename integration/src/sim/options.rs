@@ -1,56 +1,6 @@
 //! What one run is made of. Everything else follows from the seed.
 
-use std::fmt;
-use std::str::FromStr;
-
-/// A bug that is planted to see whether it is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sabotage {
-    /// The disk says that a write is durable before it is.
-    AckBeforeSync,
-    /// A leader takes what it has sent for acknowledged.
-    CommitWithoutQuorum,
-    /// Promised epochs are not on disk.
-    EpochNotPersisted,
-    /// A history is not on disk when its epoch is acknowledged.
-    HistoryNotPersisted,
-    /// A log is not cut.
-    TruncSkipped,
-}
-
-impl Sabotage {
-    /// All of them.
-    pub const ALL: [Sabotage; 5] = [
-        Sabotage::AckBeforeSync,
-        Sabotage::CommitWithoutQuorum,
-        Sabotage::EpochNotPersisted,
-        Sabotage::HistoryNotPersisted,
-        Sabotage::TruncSkipped,
-    ];
-}
-
-/// Its name on the command line.
-impl fmt::Display for Sabotage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Sabotage::AckBeforeSync => "ack-before-sync",
-            Sabotage::CommitWithoutQuorum => "commit-without-quorum",
-            Sabotage::EpochNotPersisted => "epoch-not-persisted",
-            Sabotage::HistoryNotPersisted => "history-not-persisted",
-            Sabotage::TruncSkipped => "trunc-skipped",
-        })
-    }
-}
-
-impl FromStr for Sabotage {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let names: Vec<String> = Self::ALL.iter().map(ToString::to_string).collect();
-        let found = Self::ALL.into_iter().find(|bug| bug.to_string() == text);
-        found.ok_or_else(|| format!("there is no planted bug `{text}`; there are {}", names.join(", ")))
-    }
-}
+use super::sabotage::Sabotage;
 
 /// One run.
 #[derive(Clone, Debug)]
@@ -65,6 +15,8 @@ pub struct Options {
     pub spares: i64,
     /// Of a hundred proposals of clients, how many change the members.
     pub changes: u8,
+    /// Whether members stop and start all the time, so that reigns are short and end in the middle of their beginning.
+    pub storm: bool,
     /// How long faults happen, in milliseconds of virtual time.
     pub faults_ms: u64,
     /// How long the ensemble may take to heal, in milliseconds of virtual time.
@@ -83,12 +35,14 @@ impl Options {
         let observers = [0, 0, 1, 2][rng.usize(..4)];
         let spares = [0, 1, 2][rng.usize(..3)];
         let changes = [0, 3, 10][rng.usize(..3)];
+        let storm = rng.u8(..4) == 0;
         Options {
             seed,
             voters,
             observers,
             spares,
             changes,
+            storm,
             faults_ms: 10_000,
             calm_ms: 8_000,
             sabotage: None,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use menagerie_core::wire::ensemble::Ensemble;
-use menagerie_core::wire::quorum::{Notification, Packet};
+use menagerie_core::wire::quorum::{Notification, Packet, ServerState};
 use menagerie_core::zab::{Input, LinkId, Output, Peer, Quorum, Role, Ticket, Write};
 
 use super::disk::Txn;
@@ -12,8 +12,9 @@ use super::member::Member;
 use super::members;
 use super::nemesis::{self, Fault};
 use super::network::{MemberIndex, Network};
-use super::options::{Options, Sabotage};
+use super::options::Options;
 use super::oracle::{Oracle, Violation};
+use super::sabotage::Sabotage;
 
 /// How many of the last events a trace has.
 const TRACE_LINES: usize = 4000;
@@ -106,7 +107,7 @@ impl World {
             self.schedule(delay, Event::Fault(Fault::Start(at)));
         }
         self.schedule(60, Event::Propose);
-        let (pause, fault) = nemesis::next(&mut self.rng, self.members.len());
+        let (pause, fault) = self.draw_fault();
         self.schedule(500 + pause, Event::Fault(fault));
         self.run_until(self.options.faults_ms)?;
         for fault in [Fault::Heal, Fault::Lose(0), Fault::StartAll] {
@@ -184,7 +185,7 @@ impl World {
                     return Ok(());
                 }
                 if self.now_ms > 50 {
-                    let (pause, next) = nemesis::next(&mut self.rng, self.members.len());
+                    let (pause, next) = self.draw_fault();
                     self.schedule(pause, Event::Fault(next));
                 }
                 self.fault(fault)
@@ -228,38 +229,39 @@ impl World {
 
     fn output(&mut self, at: MemberIndex, output: Output) -> Result<(), Violation> {
         match output {
-            Output::Persist { ticket, write } => {
-                let early = match self.options.sabotage {
-                    Some(Sabotage::AckBeforeSync) => matches!(write, Write::Append { .. }),
-                    Some(Sabotage::HistoryNotPersisted) => matches!(write, Write::CurrentEpoch(_)),
-                    _ => false,
-                };
-                self.members[at].persist(ticket, write, self.options.sabotage);
-                // The lie is told when the machine is done with this input.
-                if early {
-                    self.schedule(0, Event::Synced(at, self.members[at].life(), ticket | LIE));
+            Output::Persist { ticket, write } => self.persist(at, ticket, write)?,
+            Output::Notify { to, mut notification } => {
+                if let Some(bug) = self.options.sabotage {
+                    bug.vote(&mut notification);
                 }
+                self.notify(at, to, notification);
             }
-            Output::Notify { to, notification } => self.notify(at, to, notification),
             Output::Connect { leader } => {
                 let to = (leader - 1) as usize;
                 let delay = self.delay();
                 self.schedule(delay, Event::Dialled(at, to));
             }
-            Output::Send { link, packet } => {
+            Output::Send { link, mut packet } => {
                 self.note_promise(at, &packet)?;
-                if self.options.sabotage == Some(Sabotage::CommitWithoutQuorum)
-                    && let Packet::Proposal { zxid, .. } = packet
-                {
-                    self.schedule(0, Event::Arrive(link, at, Cargo::Packet(Packet::Ack { zxid })));
+                if let Some(bug) = self.options.sabotage {
+                    bug.packet(&mut packet);
+                    if let Some(answer) = bug.forged_answer(&packet) {
+                        self.schedule(0, Event::Arrive(link, at, Cargo::Packet(answer)));
+                    }
                 }
                 self.send(at, link, Cargo::Packet(packet));
             }
             Output::SendSnapshot { link, zxid } => {
-                let state = self.members[at].state().iter().filter(|(has, _)| *has <= zxid).cloned().collect();
+                let mut state: Vec<Txn> =
+                    self.members[at].state().iter().filter(|(has, _)| *has <= zxid).cloned().collect();
+                if self.options.sabotage == Some(Sabotage::SnapshotTooOld) {
+                    state.pop();
+                }
                 self.send(at, link, Cargo::Snapshot(Packet::Snap { zxid }, state));
             }
             Output::Disconnect { link } => self.disconnect(at, link),
+            // Planted: it was applied already.
+            Output::Committed { .. } if self.options.sabotage == Some(Sabotage::AppliedBeforeCommit) => {}
             Output::Committed { zxid, payload } => {
                 self.members[at].apply(zxid, payload);
                 self.verify(at)?;
@@ -285,6 +287,25 @@ impl World {
             | Output::RevalidateSession { .. }
             | Output::SessionRevalidated { .. }
             | Output::Synced => {}
+        }
+        Ok(())
+    }
+
+    fn persist(&mut self, at: MemberIndex, ticket: Ticket, write: Write) -> Result<(), Violation> {
+        let bug = self.options.sabotage;
+        let early = bug.is_some_and(|bug| bug.tells_early(&write));
+        let leads = self.members[at].peer().is_some_and(|peer| peer.server_state() == ServerState::Leading);
+        let dropped = bug.is_some_and(|bug| bug.drops(&write, leads));
+        if bug == Some(Sabotage::AppliedBeforeCommit)
+            && let Write::Append { zxid, payload } = &write
+        {
+            self.members[at].apply(*zxid, payload.clone());
+            self.verify(at)?;
+        }
+        self.members[at].persist(ticket, write, dropped);
+        // The lie is told when the machine is done with this input.
+        if early {
+            self.schedule(0, Event::Synced(at, self.members[at].life(), ticket | LIE));
         }
         Ok(())
     }
@@ -450,6 +471,11 @@ impl World {
             Fault::Lose(loss) => self.loss = loss,
         }
         Ok(())
+    }
+
+    fn draw_fault(&mut self) -> (u64, Fault) {
+        let draw = if self.options.storm { nemesis::next_of_storm } else { nemesis::next };
+        draw(&mut self.rng, self.members.len())
     }
 
     fn split(&mut self, on_this_side: impl Fn(MemberIndex) -> bool) {
