@@ -135,6 +135,9 @@ impl World {
             }
             Output::Zab(output) => self.zab_output(at, output),
             Output::RoleChanged(role) => {
+                self.note(&("role", at, role));
+                // What it applied before it stopped to serve counts too.
+                self.verify(at)?;
                 if let Some(running) = &mut self.members[at].running {
                     running.role = role;
                 }
@@ -143,7 +146,10 @@ impl World {
                 }
             }
             Output::Connected { conn, response } => self.connected(at, conn, &response)?,
-            Output::Close { conn } => self.close(at, conn, true),
+            Output::Close { conn } => {
+                self.note(&("close", at, conn));
+                self.close(at, conn, true);
+            }
             Output::ReadOnly(_) => {}
             Output::Fatal(why) => return broken(self.now_ms, "goes on", format!("member {at}: {why}")),
         }

@@ -8,6 +8,7 @@ use menagerie_core::jute::{Decode, Encode};
 use menagerie_core::replica::{ConnId, Input};
 use menagerie_core::wire::CreateMode;
 use menagerie_core::wire::proto::{ConnectRequest, ConnectResponse};
+use menagerie_core::zab::Role;
 
 use super::Violation;
 use super::connection::Connection;
@@ -250,6 +251,10 @@ impl World {
         let Some(running) = member.running.as_mut().filter(|_| life == member.life) else { return Ok(()) };
         let Some(connection) = running.connections.get_mut(&conn) else { return Ok(()) };
         connection.turning = false;
+        if running.role == Role::Looking && connection.session != 0 {
+            let what = format!("member {at} has no leader, and connection {conn} is still open");
+            return broken(self.now_ms, "nobody is served without a leader", what);
+        }
         let turn = connection.turn(&running.shared, sabotage);
         for frame in turn.out {
             let shown = frame.get(4..12).and_then(|zxid| zxid.try_into().ok()).map_or(0, i64::from_be_bytes);
