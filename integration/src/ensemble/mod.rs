@@ -19,9 +19,14 @@
 //! | [`place`] | ports, addresses, roles |
 //! | [`member`] | one member and its process |
 //! | [`failover`] | the leader is killed under load |
+//! | [`network`] | members in network namespaces, and who may talk to whom |
+//! | [`crowd`], [`chaos`] | many clients who write everything down, and one fault after the other |
 
+pub mod chaos;
+pub mod crowd;
 pub mod failover;
 pub mod member;
+pub mod network;
 pub mod place;
 pub mod plan;
 
