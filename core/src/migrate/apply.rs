@@ -167,14 +167,14 @@ impl Doing<'_> {
     /// What is not yet well.
     fn judge(&self, survey: &Survey, before: &mut Before) -> Result<Seen, String> {
         let (leader, leading) = survey.leader().ok_or("no member leads")?;
-        let target = *before.target.get_or_insert(leading.zxid);
+        let target = *before.target.get_or_insert_with(|| survey.last_transaction());
         let member = survey.members.get(&self.step.id).ok_or("it is no longer in the list of members")?;
         let answer = member.answer().ok_or("it does not serve; its log says why")?;
         if answer.kind != self.goal {
             return Err(format!("{} answers, not {}: is that the right start command?", answer.kind, self.goal));
         }
         if answer.zxid < target {
-            return Err(format!("it is at {}, and server.{leader} was at {target} when it started", answer.zxid));
+            return Err(format!("it is at {}, and others were at {target} when it started", answer.zxid));
         }
         // A member that does not tell is not judged by it, but looked at twice all the same.
         let mismatches = answer.digest_mismatches().unwrap_or(0);
@@ -196,7 +196,7 @@ impl Doing<'_> {
 /// What was seen when the member was looked at before.
 #[derive(Default)]
 struct Before {
-    /// Where the leader was when it was first seen after the start.
+    /// The last transaction that anybody had when there was a leader for the first time after the start.
     target: Option<Zxid>,
     /// The member's count of mismatches, which must not grow any more.
     mismatches: Option<u64>,

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::answers::{Answer, Kind};
 use super::words::State;
 use crate::server::ServerConfig;
-use crate::wire::HostPort;
 use crate::wire::ensemble::{self, Ensemble, Role};
+use crate::wire::{HostPort, Zxid};
 use crate::zab::Quorum;
 
 /// An ensemble as it was at one moment.
@@ -115,6 +115,12 @@ impl Survey {
     /// count: Apache's members each know their own port only, unless the list says it.
     pub(super) fn lists(&self, other: &Ensemble) -> bool {
         same_members(&self.ensemble, other)
+    }
+
+    /// The last transaction that any of them has. A leader begins to count before there is a transaction of its reign: that is none.
+    pub(super) fn last_transaction(&self) -> Zxid {
+        let zxids = self.members.values().filter_map(|member| Some(member.answer()?.zxid));
+        zxids.filter(|zxid| zxid.counter() > 0).max().unwrap_or_default()
     }
 
     /// Voting members that serve and do not lead.

@@ -11,8 +11,8 @@ use super::survey::{DiskUse, Local, Member, Survey};
 use super::words::State;
 use super::{json, plan, text};
 use crate::server::ServerConfig;
-use crate::wire::HostPort;
 use crate::wire::ensemble::Ensemble;
+use crate::wire::{HostPort, Zxid};
 
 const MEMBERS: &str = "server.1=zk1:2888:3888:participant;2181\nserver.2=zk2:2888:3888:participant;2181\n\
     server.3=zk3:2888:3888:participant;2181\nserver.4=zk4:2888:3888:observer;2181\nversion=0";
@@ -160,6 +160,16 @@ fn a_step_that_would_cost_the_quorum_says_so() {
     let plan = plan::plan(&survey, Kind::Menagerie, &commands());
     let keeps: Vec<_> = plan.steps.iter().map(|step| (step.id, step.keeps_quorum)).collect();
     assert_eq!(keeps, [(4, true), (1, false), (3, true), (2, false)], "an observer is nobody's quorum");
+}
+
+/// Apache's leader says the first zxid of its reign before it is anybody's.
+#[test]
+fn a_reign_without_transactions_is_nothing_to_catch_up_with() {
+    let mut survey = healthy();
+    answer_of(&mut survey, 2).zxid = Zxid::new(2, 0);
+    assert_eq!(survey.last_transaction(), Zxid(0x1_0000_0123));
+    answer_of(&mut survey, 2).zxid = Zxid::new(2, 1);
+    assert_eq!(survey.last_transaction(), Zxid::new(2, 1));
 }
 
 #[test]
