@@ -20,10 +20,14 @@ pub fn with_client(snippet: impl AsyncFnOnce(Client) -> Result) -> Result {
     })
 }
 
+/// Runs a snippet that starts its servers itself.
+pub fn run(snippet: impl Future<Output = Result>) -> Result {
+    tokio::runtime::Runtime::new()?.block_on(snippet)
+}
+
 /// Runs a snippet that makes its own clients, on a fresh server; it is given the connect string.
 pub fn with_server(snippet: impl AsyncFnOnce(String) -> Result) -> Result {
-    let runtime = tokio::runtime::Runtime::new()?;
-    runtime.block_on(async {
+    run(async {
         let server = Server::start().await?;
         snippet(server.connect_string()).await?;
         server.stop().await;
@@ -50,5 +54,6 @@ mod chapters {
         naive_lock = "src/recipes/naive-lock.md";
         lock = "src/recipes/lock.md";
         master_worker = "src/recipes/master-worker.md";
+        testing_your_app = "src/recipes/testing-your-app.md";
     }
 }
