@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use menagerie_core::client::{Client, Version};
 use menagerie_core::wire::CreateMode;
-use menagerie_integration::ensemble::{Ensemble, Plan};
+use menagerie_integration::ensemble::{Ensemble, Member, Plan};
 use menagerie_integration::ours::{self, Profile};
 use menagerie_integration::pairing::Both;
 use menagerie_integration::software::Software;
@@ -107,7 +107,7 @@ impl Host {
 
     fn migrate(&self, words: &[&str]) -> TestResult<Output> {
         let mut command = ours::binary(Profile::Dev)?.command();
-        command.arg("migrate").args(self.ensemble.members().iter().map(|member| member.configuration()));
+        command.arg("migrate").args(self.ensemble.members().iter().map(Member::configuration));
         let script = |name: &str| format!("sh {} {{config}}", self.scripts.join(name).display());
         for (option, name) in [
             ("--stop-apache", "stop"),

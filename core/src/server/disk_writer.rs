@@ -138,7 +138,14 @@ impl DiskWriter {
             Change::Truncate { to } => {
                 tracing::info!(%to, "removing what the leader does not have from the log");
                 let snapshotter = Arc::clone(&self.snapshotter);
-                snapshotter.exclusively(|| self.store.truncate(to))
+                let truncated = snapshotter.exclusively(|| self.store.truncate(to));
+                if truncated.as_ref().is_err_and(Error::wants_snapshot) {
+                    tracing::error!(
+                        "what is left of this member's files is not enough to follow the leader: keep its data directory \
+                         aside, and start it with an empty one (and its myid); the leader then sends it everything"
+                    );
+                }
+                truncated
             }
             Change::Install(snapshot) => {
                 tracing::info!(zxid = %snapshot.zxid(), "putting the leader's snapshot in place of log and state");

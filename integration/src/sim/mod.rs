@@ -24,8 +24,8 @@ pub mod nemesis;
 pub mod network;
 pub mod options;
 pub mod oracle;
-pub mod service;
 pub mod sabotage;
+pub mod service;
 pub mod world;
 
 pub use options::Options;

@@ -146,7 +146,7 @@ impl Member {
         let to = last_of(&log[..log.partition_point(|(zxid, _)| zxid.epoch() < epoch)]);
         let writes = [Write::Truncate { to }, Write::CurrentEpoch(to.epoch()), Write::AcceptedEpoch(to.epoch())];
         for write in writes {
-            self.disk.write(Ticket::MAX, write, Vec::new());
+            self.disk.write(Ticket::MAX, Some(write), Vec::new());
         }
         self.disk.sync(Ticket::MAX);
         Ok(())
@@ -176,7 +176,7 @@ impl Member {
             }
             Write::AcceptedEpoch(_) | Write::CurrentEpoch(_) => {}
         }
-        self.disk.write(ticket, write, installed);
+        self.disk.write(ticket, Some(write), installed);
     }
 }
 
