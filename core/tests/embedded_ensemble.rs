@@ -137,6 +137,29 @@ async fn monitored(ensemble: &Ensemble, id: i64, name: &str) -> u64 {
     line.unwrap_or_else(|| panic!("no {name} in {text}"))
 }
 
+/// A client at a follower fell silent without a word, as when its machine loses power. Its connection stayed open, so the follower
+/// told the leader at every ping that it had been heard of, and its locks were held for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_client_at_a_follower_loses_its_session() {
+    let ensemble = Ensemble::builder(3).tick_time(Duration::from_millis(200)).max_session_timeout(PATIENCE);
+    let ensemble = ensemble.start().await.unwrap();
+    let leader = ensemble.leader().await;
+    let watcher = client(ensemble.address(leader).unwrap().to_string()).await;
+    let follower = ensemble.ids().into_iter().find(|id| *id != leader).unwrap();
+    let host = ensemble.address(follower).unwrap().to_string();
+    let silent = Client::builder().hosts(host).session_timeout(Duration::from_secs(2)).connect_timeout(PATIENCE);
+    let silent = silent.connect().await.unwrap();
+    silent.create("/held", "", CreateMode::Ephemeral).await.unwrap();
+    ensemble.set_reachable(follower, false);
+    let gone = async {
+        while watcher.exists("/held").await.unwrap().is_some() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.unwrap();
+    ensemble.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_that_is_sent_a_snapshot_under_load_has_the_same_tree_and_says_so() {
     let mut ensemble = Ensemble::start(3).await.unwrap();

@@ -75,7 +75,7 @@ impl Replica {
     }
 
     pub(super) fn adopt(&mut self, conn: ConnId, session: i64, timeout_ms: i32) {
-        self.owners.insert(session, Owner::Local { conn, timeout_ms });
+        self.owners.insert(session, Owner::Local { conn, timeout_ms, told_ms: 0 });
         self.connections.insert(conn, session);
     }
 }

@@ -121,13 +121,18 @@ impl Replica {
         }
     }
 
-    /// The clients of this learner were heard of.
+    /// When the clients of this learner were last heard of. Of one that has been silent since the leader was told of it the leader must
+    /// not hear again: its session would never expire.
     pub(super) fn tell_leader_of(&mut self, touched: &[(i64, u64)]) {
-        let touches = touched.iter().filter_map(|(session, _)| match self.owners.get(session) {
-            Some(Owner::Local { timeout_ms, .. }) => Some(Touch { session: *session, timeout_ms: *timeout_ms }),
-            _ => None,
-        });
-        let touches = touches.collect();
+        let mut touches = Vec::new();
+        for (session, heard_ms) in touched {
+            if let Some(Owner::Local { timeout_ms, told_ms, .. }) = self.owners.get_mut(session)
+                && heard_ms > told_ms
+            {
+                *told_ms = *heard_ms;
+                touches.push(Touch { session: *session, timeout_ms: *timeout_ms });
+            }
+        }
         self.peer.handle(self.now.monotonic_ms, zab::Input::Touched(touches));
     }
 }

@@ -123,8 +123,9 @@ enum Origin {
 /// Where a session's client is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owner {
-    /// At a connection of this member, which was promised this timeout.
-    Local { conn: ConnId, timeout_ms: i32 },
+    /// At a connection of this member, which was promised this timeout. `told_ms` is when it was last heard of, as far as the
+    /// leader was told.
+    Local { conn: ConnId, timeout_ms: i32, told_ms: u64 },
     /// At a learner of this leader. It stays so when the link ends: see [`Owner::Nowhere`].
     Learner(LinkId),
     /// Its connection to this leader is lost. What learners still send of its earlier connections comes too late, until it is
