@@ -65,10 +65,12 @@ const AFTER_HELP: &str = "\
 
 const SERVER_HELP: &str = "\
 Without an argument this is a development server: it listens on 127.0.0.1:2181 and keeps its data in ./menagerie-data.
-With one argument, that is a zoo.cfg as Apache ZooKeeper reads it. With two to four, as Apache ZooKeeper too:
+With one argument, that is a zoo.cfg as Apache ZooKeeper reads it; with server.N lines this is a member of an ensemble.
+With two to four, as Apache ZooKeeper too:
   menagerie server 2181 /var/lib/zookeeper 2000 60
 
-Exit codes: 0 stopped as asked, 1 unexpected, 2 bad arguments or configuration, 3 the data directory cannot be used.
+Exit codes: 0 stopped as asked, 1 unexpected, 2 bad arguments or configuration, 3 the data directory cannot be used,
+14 a port for the other members of the ensemble cannot be had.
 SIGTERM and SIGINT stop it cleanly.";
 
 fn main() -> ExitCode {

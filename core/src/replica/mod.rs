@@ -3,6 +3,7 @@
 //! ```text
 //!             Input                                            Output
 //!   Connect, Request, Persisted ──▶ prepare ─▶ zab ─▶ commit ──▶ Persist, Connected, Close
+//!   Zab: what other members say ───────────────▶ └──────────────▶ Zab: what they are to be told
 //!                                      │                 │
 //!                                      ▼                 ▼
 //!                              outstanding changes   Shared (tree, watches) ◀── read (connections' own tasks)

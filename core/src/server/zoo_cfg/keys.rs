@@ -117,7 +117,7 @@ enum Kind {
 }
 
 const NOT_YET: &str = "accepted, but this version does not act on it yet";
-const ENSEMBLES: &str = "accepted, but it concerns ensembles, which this version does not serve yet";
+const ENSEMBLES: &str = "accepted, but it concerns what this version's ensembles do not do yet";
 const JAVA_ONLY: &str = "it tunes the Java implementation and has no effect here";
 const NO_STALLS: &str =
     "accepted; here a request that waits for its turn is told when it has come, and does not look again and again";
