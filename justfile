@@ -29,9 +29,17 @@ hostile *arguments:
 simulate *arguments:
     cargo run -p menagerie-integration --bin simulate -- {{arguments}}
 
-# Ours and the reference server side by side: throughput per CPU-second, memory.
+# Ours and the reference server side by side: throughput per CPU-second, memory; `just side-by-side --members 3` for ensembles.
 side-by-side *arguments:
     cargo run --release -p menagerie-integration --bin side_by_side -- {{arguments}}
+
+# kill -9 of the leader under load, ours and the reference in turn: the pause of writes.
+failover *arguments:
+    cargo run --release -p menagerie-integration --bin failover -- {{arguments}}
+
+# Members killed, paused and cut off while thirty clients write down what they see (needs the right to make network namespaces).
+chaos *arguments:
+    cargo run -p menagerie-integration --bin chaos -- {{arguments}}
 
 # The master-worker cluster, as README shows it.
 demo:
