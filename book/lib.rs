@@ -55,5 +55,6 @@ mod chapters {
         lock = "src/recipes/lock.md";
         master_worker = "src/recipes/master-worker.md";
         testing_your_app = "src/recipes/testing-your-app.md";
+        failures = "src/operating/failures.md";
     }
 }
