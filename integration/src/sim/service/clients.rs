@@ -251,7 +251,7 @@ impl World {
         let Some(running) = member.running.as_mut().filter(|_| life == member.life) else { return Ok(()) };
         let Some(connection) = running.connections.get_mut(&conn) else { return Ok(()) };
         connection.turning = false;
-        if running.role == Role::Looking && connection.session != 0 {
+        if running.role == Role::Looking && connection.session != 0 && !connection.is_ended() {
             let what = format!("member {at} has no leader, and connection {conn} is still open");
             return broken(self.now_ms, "nobody is served without a leader", what);
         }

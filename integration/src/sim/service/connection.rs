@@ -109,6 +109,11 @@ impl Connection {
         self.told.push_back(sent);
     }
 
+    /// Whether it was told of the end of its session, and has only to send that on.
+    pub fn is_ended(&self) -> bool {
+        self.told.iter().any(|sent| matches!(sent, Sent::Reply(_, true)))
+    }
+
     /// A frame has come from the client.
     pub fn came(&mut self, frame: Bytes) {
         self.input.push_back(frame);
@@ -130,6 +135,10 @@ impl Connection {
                     self.line.pop_front_if(|waiting| matches!(waiting.place, Place::Member));
                 }
             }
+        }
+        if turn.close {
+            // Whatever was asked behind the end of a session is not answered.
+            return turn;
         }
         self.serve(shared, &tree, &mut turn);
         while let Some(frame) = self.input.pop_front() {
