@@ -51,6 +51,7 @@ pub use crate::zab::{Role, ServerId};
 
 use crate::auth::AuthConfig;
 use crate::replica::Shared;
+use crate::wire::ensemble::Ensemble;
 use clock::Clock;
 use event_loop::Event;
 use metrics::Metrics;
@@ -94,6 +95,12 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// The members in force, as the state shows them.
+    fn members(&self) -> Ensemble {
+        let shown = peers::members_shown(&self.shared.tree());
+        shown.or_else(|| self.config.ensemble.clone()).unwrap_or_default()
+    }
+
     fn is_read_only(&self) -> bool {
         self.read_only.load(Ordering::Relaxed)
     }
@@ -158,12 +165,13 @@ impl Server {
     /// Hands over if it leads, which takes a tick at most, then closes every connection, waits until the log and a snapshot that
     /// is being written are on disk, and ends the threads.
     pub async fn stop(self) {
-        if self.quorum.is_some() {
+        if let Some(quorum) = &self.quorum {
             let (done, resigned) = oneshot::channel();
             let patience = Duration::from_millis(self.context.config.tick_time_ms.into());
             if self.context.events.send(Event::Resign(done)).is_ok() {
                 // Whether it is done or not, the end is the same to the others: they elect another leader.
                 let _ = tokio::time::timeout(patience, resigned).await;
+                quorum.flush(patience).await;
             }
         }
         self.abort().await;

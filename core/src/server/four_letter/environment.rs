@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use super::super::{Context, VERSION};
-use crate::tree::CONFIG_PATH;
 use crate::wire::ensemble::Role;
 
 pub(super) fn conf(context: &Context) -> String {
@@ -33,9 +32,8 @@ pub(super) fn conf(context: &Context) -> String {
 /// What the ensemble adds.
 fn membership(context: &Context) -> String {
     let config = &context.config;
-    let members = context.shared.tree().node(CONFIG_PATH).map(|node| node.data().unwrap_or_default().to_vec());
-    let members = String::from_utf8_lossy(&members.unwrap_or_default()).into_owned();
-    let own = config.server_id.and_then(|id| config.ensemble.as_ref()?.members.get(&id));
+    let members = context.members();
+    let own = config.server_id.and_then(|id| members.members.get(&id));
     let ports = own.and_then(|own| own.addresses.first());
     format!(
         "initLimit={}\nsyncLimit={}\nelectionAlg=3\nelectionPort={}\nquorumPort={}\npeerType={}\nmembership: \n{members}",

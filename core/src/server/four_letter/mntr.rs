@@ -13,7 +13,6 @@ use super::super::metrics::{Distribution, Metrics, Reading, Summary};
 use super::super::registry::Handle;
 use super::super::{Context, VERSION};
 use super::server::node_count;
-use crate::wire::ensemble::Ensemble;
 use crate::zab::{Role, Standing};
 
 /// `None` when the server is stopping.
@@ -123,7 +122,7 @@ fn leading(context: &Context, standing: Standing) -> [(&'static str, i64); 10] {
     let metrics = &context.metrics;
     let since_ms = metrics.role_since_ms.load(Ordering::Relaxed);
     let uptime_ms = context.clock.monotonic_ms().saturating_sub(since_ms);
-    let voters = context.config.ensemble.as_ref().map_or(0, Ensemble::participant_count);
+    let voters = context.members().participant_count();
     [
         ("learners", count(standing.learners)),
         ("synced_followers", count(standing.synced_followers)),

@@ -133,6 +133,11 @@ impl Links {
         });
     }
 
+    /// Whether everything that was sent has been taken by its socket.
+    pub(super) fn are_written(&self) -> bool {
+        self.table().values().all(|link| link.queue.is_empty())
+    }
+
     fn get(&self, link: LinkId) -> Option<Arc<Link>> {
         self.table().get(&link).map(Arc::clone)
     }

@@ -39,6 +39,7 @@ mod tests;
 mod voice;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -57,6 +58,9 @@ use book::Book;
 use elections::Elections;
 use links::Links;
 use listen::Listeners;
+
+/// Between two looks at what waits to be written.
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// What all tasks of the sockets share.
 struct Shared {
@@ -160,6 +164,19 @@ impl Quorum {
             });
         }
         self.elections.members_changed();
+    }
+
+    /// Waits until the sockets have taken what was sent, for `patience` at most.
+    ///
+    /// Cancel safe.
+    pub async fn flush(&self, patience: Duration) {
+        let written = async {
+            while !self.links.are_written() {
+                tokio::time::sleep(GLANCE).await;
+            }
+        };
+        // What a learner does not take in time, it asks its next leader for.
+        let _ = tokio::time::timeout(patience, written).await;
     }
 
     /// Closes every connection and both ports, and waits until nothing of them runs any more.

@@ -76,6 +76,11 @@ impl SendQueue {
         }
     }
 
+    /// Whether the writer has taken everything.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().items.is_empty()
+    }
+
     fn take(&self) -> Option<Item> {
         let mut waiting = self.lock();
         let item = waiting.items.pop_front()?;
@@ -129,6 +134,9 @@ mod tests {
         let queue = SendQueue::new(2 * length);
         assert_eq!((queue.push(&ack(1)), queue.push(&ack(2)), queue.push(&ack(3))), (Ok(()), Ok(()), Err(Overflow)));
         queue.next().await;
+        assert!(!queue.is_empty());
         assert_eq!(queue.push(&ack(4)), Ok(()));
+        queue.next().await;
+        assert!(queue.is_empty());
     }
 }
