@@ -50,7 +50,7 @@ const BATCH_BYTES: usize = 128 * 1024;
 
 /// Bounds of the delay between two rounds of hosts, before its random part, and the first one where the timeout allows it.
 const DELAY_MIN: Duration = Duration::from_millis(10);
-const DELAY_FIRST: Duration = Duration::from_millis(100);
+const DELAY_FIRST: Duration = Duration::from_millis(20);
 const DELAY_MAX: Duration = Duration::from_secs(5);
 
 /// What a session is made of.
@@ -405,7 +405,7 @@ impl<T: Ticket, W: Watcher> Session<T, W> {
     }
 }
 
-/// The delays between rounds: from 100 ms to 5 s and as much again at random, so that the clients of a restarted ensemble do not all
+/// The delays between rounds: from 20 ms, in which an ensemble can replace its leader, to 5 s, and as much again at random, so that the clients of a restarted ensemble do not all
 /// come at once. All in all no more than a third of the session timeout, or a short session would expire in its client's sleep.
 fn backoff(seed: u64, timeout: Duration) -> ExponentialBackoff {
     let max = (timeout / 6).clamp(DELAY_MIN, DELAY_MAX);

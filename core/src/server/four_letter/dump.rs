@@ -13,16 +13,30 @@ use super::date::date;
 
 /// `None` when the server is stopping.
 pub(super) async fn dump(context: &Context) -> Option<String> {
-    let (answer, sessions) = oneshot::channel();
-    context.events.send(Event::Sessions(answer)).ok()?;
-    let sessions = sessions.await.ok()?;
     let mut text = String::from("SessionTracker dump:\n");
-    let lines = |sessions: Vec<i64>| sessions.into_iter().map(|session| format!("0x{session:x}")).collect();
-    buckets(&mut text, context, "Session", sessions.into_iter().map(|(due_ms, ids)| (due_ms, lines(ids))).collect());
+    if context.mode().is_some_and(|mode| mode == "follower" || mode == "observer") {
+        sessions_of_all(&mut text, context);
+    } else {
+        let (answer, sessions) = oneshot::channel();
+        context.events.send(Event::Sessions(answer)).ok()?;
+        let sessions = sessions.await.ok()?;
+        let lines = |sessions: Vec<i64>| sessions.into_iter().map(|session| format!("0x{session:x}")).collect();
+        let sessions = sessions.into_iter().map(|(due_ms, ids)| (due_ms, lines(ids)));
+        buckets(&mut text, context, "Session", sessions.collect());
+    }
     ephemerals(&mut text, context);
     text += "Connections dump:\n";
     buckets(&mut text, context, "Connections", connections(context));
     Some(text)
+}
+
+/// A learner knows of all sessions and their timeouts; when they expire only the leader knows.
+fn sessions_of_all(text: &mut String, context: &Context) {
+    let sessions = context.shared.sessions();
+    let _ = writeln!(text, "Global Sessions({}):", sessions.len());
+    for (session, timeout_ms) in sessions {
+        let _ = writeln!(text, "0x{session:x}\t{timeout_ms}ms");
+    }
 }
 
 /// What expires, bucket by bucket.
