@@ -36,6 +36,7 @@ scenarios! {
     a_follower_follows_whom_new_members_designate
     a_follower_gives_up_a_silent_leader
     a_follower_takes_over_a_snapshot
+    a_forced_snapshot_takes_nothing_that_may_have_been_acknowledged
     a_gap_in_the_proposals_ends_following
     a_higher_promise_ends_a_reign
     a_leader_begins_when_a_quorum_has_its_history
@@ -55,6 +56,7 @@ scenarios! {
     a_snapshot_with_next_members_is_for_who_knows_those_in_force
     a_voter_that_becomes_an_observer_follows_anew
     a_voter_to_come_is_heard_and_counted_before_it_knows
+    a_snapshot_is_forced_on_who_lacks_little
     acknowledgements_of_another_reign_are_not_counted
     an_ensemble_of_one_leads_itself
     an_epoch_out_of_reach_is_not_believed
@@ -63,6 +65,7 @@ scenarios! {
     an_unreachable_leader_is_dialled_again_in_milliseconds
     learners_may_dial_before_the_leader_knows
     members_that_are_cut_off_count_no_more
+    more_observers_than_may_be_at_once_are_sent_away_and_voters_never
     new_members_need_quorums_of_both
     new_members_that_do_not_follow_are_refused
     newer_members_are_adopted_in_an_election

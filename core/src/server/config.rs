@@ -230,6 +230,7 @@ impl ServerConfig {
 
 /// How the members of an ensemble talk to each other (protocol §4.2). A standalone server has no use for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of zoo.cfg, independent of the others")]
 pub struct QuorumConfig {
     /// `quorumListenOnAllIPs`: listen on all addresses rather than on those of the own `server.N`.
     pub listen_on_all_ips: bool,
@@ -249,6 +250,12 @@ pub struct QuorumConfig {
     pub leader_serves: bool,
     /// `commitLogCount`: transactions kept in memory for learners that are a little behind.
     pub commit_log_count: u32,
+    /// `forceSnapshotSync`: bring learners up to date by a snapshot, however little they lack.
+    pub force_snapshot_sync: bool,
+    /// `leader.maxConcurrentSnapSyncs`: how many learners may be sent a snapshot at once; observers above it are sent away.
+    pub snapshot_syncs_at_most: u32,
+    /// `leader.maxConcurrentDiffSyncs`: the same for learners that are sent transactions.
+    pub diff_syncs_at_most: u32,
 }
 
 impl Default for QuorumConfig {
@@ -263,6 +270,9 @@ impl Default for QuorumConfig {
             max_notification_ms: 60_000,
             leader_serves: true,
             commit_log_count: 500,
+            force_snapshot_sync: false,
+            snapshot_syncs_at_most: 10,
+            diff_syncs_at_most: 100,
         }
     }
 }

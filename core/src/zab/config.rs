@@ -32,6 +32,14 @@ pub struct Config {
     pub window_entries: usize,
     /// How many bytes of them.
     pub window_bytes: usize,
+    /// Bring every learner up to date by a snapshot, however little it lacks: `forceSnapshotSync`. Except one whose log has
+    /// transactions that are not in the snapshot: it may have acknowledged them, and keeps them.
+    pub force_snapshot_sync: bool,
+    /// How many learners may be brought up to date by a snapshot at once: `leader.maxConcurrentSnapSyncs`. An observer above it
+    /// is sent away; who votes never is, because a quorum may need it.
+    pub snapshot_syncs_at_most: usize,
+    /// The same for learners that are sent transactions: `leader.maxConcurrentDiffSyncs`.
+    pub diff_syncs_at_most: usize,
 }
 
 impl Config {
@@ -49,6 +57,9 @@ impl Config {
             max_notification_ms: 60_000,
             window_entries: 500,
             window_bytes: 64 << 20,
+            force_snapshot_sync: false,
+            snapshot_syncs_at_most: 10,
+            diff_syncs_at_most: 100,
         }
     }
 

@@ -9,7 +9,7 @@ use menagerie_core::zab::{Config, LinkId, Peer, Role, Ticket, Write};
 
 use super::disk::{Disk, Txn};
 use super::members;
-use super::sabotage::Sabotage;
+use super::options::Options;
 
 /// How many transactions a member keeps in memory for others: few, so that snapshots are needed often.
 const WINDOW: usize = 8;
@@ -41,7 +41,7 @@ pub struct Member {
 
 impl Member {
     /// A member that has never run.
-    pub fn new(id: i64, ensemble: Ensemble, sabotage: Option<Sabotage>) -> Self {
+    pub fn new(id: i64, ensemble: Ensemble, options: &Options) -> Self {
         let config = Config {
             tick_ms: TICK_MS,
             init_limit: 10,
@@ -49,13 +49,17 @@ impl Member {
             finalize_ms: 20,
             max_notification_ms: 1000,
             window_entries: WINDOW,
+            force_snapshot_sync: options.forces_snapshots,
+            // Observers meet them.
+            snapshot_syncs_at_most: 1,
+            diff_syncs_at_most: 1,
             read_members: Some(members::read),
             ..Config::new(id, ensemble)
         };
         Member {
             id,
             config,
-            disk: Disk::new(sabotage),
+            disk: Disk::new(options.sabotage),
             peer: None,
             life: 0,
             state: Vec::new(),

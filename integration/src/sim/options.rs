@@ -17,6 +17,8 @@ pub struct Options {
     pub changes: u8,
     /// Whether members stop and start all the time, so that reigns are short and end in the middle of their beginning.
     pub storm: bool,
+    /// Whether every learner is brought up to date by a snapshot.
+    pub forces_snapshots: bool,
     /// How long faults happen, in milliseconds of virtual time.
     pub faults_ms: u64,
     /// How long the ensemble may take to heal, in milliseconds of virtual time.
@@ -36,6 +38,7 @@ impl Options {
         let spares = [0, 1, 2][rng.usize(..3)];
         let changes = [0, 3, 10][rng.usize(..3)];
         let storm = rng.u8(..4) == 0;
+        let forces_snapshots = rng.u8(..8) == 0;
         Options {
             seed,
             voters,
@@ -43,6 +46,7 @@ impl Options {
             spares,
             changes,
             storm,
+            forces_snapshots,
             faults_ms: 10_000,
             calm_ms: 8_000,
             sabotage: None,

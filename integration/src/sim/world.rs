@@ -82,7 +82,7 @@ impl World {
         let everybody: Ensemble = servers.join("\n").parse().unwrap_or_default();
         let mut ensemble = everybody.clone();
         ensemble.members.retain(|id, _| *id <= options.voters + options.observers);
-        let members = (1..=total).map(|id| Member::new(id, ensemble.clone(), options.sabotage)).collect();
+        let members = (1..=total).map(|id| Member::new(id, ensemble.clone(), &options)).collect();
         World {
             rng: fastrand::Rng::with_seed(options.seed),
             now_ms: 0,

@@ -67,6 +67,9 @@ const ACTED_ON: &[(&str, Set)] = &[
     ("fastleader.minNotificationInterval", |d, v| put(&mut d.config.quorum.min_notification_ms, v.int(1, MAX_INT))),
     ("fastleader.maxNotificationInterval", |d, v| put(&mut d.config.quorum.max_notification_ms, v.int(1, MAX_INT))),
     ("commitLogCount", |d, v| put(&mut d.config.quorum.commit_log_count, v.int(1, MAX_INT))),
+    ("forceSnapshotSync", |d, v| put(&mut d.config.quorum.force_snapshot_sync, v.boolean())),
+    ("leader.maxConcurrentSnapSyncs", |d, v| put(&mut d.config.quorum.snapshot_syncs_at_most, v.int(1, MAX_INT))),
+    ("leader.maxConcurrentDiffSyncs", |d, v| put(&mut d.config.quorum.diff_syncs_at_most, v.int(1, MAX_INT))),
     ("leaderServes", |d, v| put(&mut d.config.quorum.leader_serves, v.yes_no())),
     ("peerType", |d, v| put(&mut d.peer_type, v.word(&ROLES).map(Some))),
     ("globalOutstandingLimit", |d, v| put(&mut d.config.global_outstanding_limit, v.int(1, MAX_INT))),
@@ -128,13 +131,13 @@ const GROUP_COMMIT: &str = "accepted; here writes are always synced in groups, a
 /// The keys that are accepted and not acted on. A name that ends in `*` stands for all that begin with it.
 #[rustfmt::skip]
 const NOTED: &[(&[&str], Kind, &str)] = &[
-    (&["observerMasterPort", "quorum.cnxn.threads.size", "multiAddress.reachabilityCheckTimeoutMs", "leader.maxConcurrentSnapSyncs", "leader.maxConcurrentDiffSyncs",
+    (&["observerMasterPort", "quorum.cnxn.threads.size", "multiAddress.reachabilityCheckTimeoutMs",
         "leader.ackLoggingFrequency", "leaderConnectDelayDuringRetryMs", "observer.reconnectDelayMs",
         "observer.election.DelayMs", "observerMaster.sizeLimit"], Kind::AtLeast(0), ENSEMBLES),
     (&["quorumCnxnTimeoutMs", "leader.maxTimeToWaitForEpoch"], Kind::AtLeast(-1), ENSEMBLES),
     (&["syncEnabled", "observer.syncEnabled", "sslQuorum", "portUnification",
         "sslQuorumReloadCertFiles", "quorum.auth.enableSasl", "quorum.auth.serverRequireSasl", "quorum.auth.learnerRequireSasl",
-        "multiAddress.reachabilityCheckEnabled", "forceSnapshotSync", "tcpKeepAlive"], Kind::Boolean, ENSEMBLES),
+        "multiAddress.reachabilityCheckEnabled", "tcpKeepAlive"], Kind::Boolean, ENSEMBLES),
     (&["snapshotSizeFactor"], Kind::Decimal, ENSEMBLES),
     (&["quorum.auth.*", "oraclePath", "ensembleAuthName", "ssl.quorum.*"], Kind::Text, ENSEMBLES),
     (&["flushDelay", "maxWriteQueuePollTime", "maxBatchSize"], Kind::AtLeast(0), GROUP_COMMIT),

@@ -120,6 +120,9 @@ fn every_key_of_ensembles_sets_its_own_field() {
         ("fastleader.minNotificationInterval=9", |c| c.quorum.min_notification_ms = 9),
         ("fastleader.maxNotificationInterval=1000", |c| c.quorum.max_notification_ms = 1000),
         ("commitLogCount=600", |c| c.quorum.commit_log_count = 600),
+        ("forceSnapshotSync=true", |c| c.quorum.force_snapshot_sync = true),
+        ("leader.maxConcurrentSnapSyncs=3", |c| c.quorum.snapshot_syncs_at_most = 3),
+        ("leader.maxConcurrentDiffSyncs=4", |c| c.quorum.diff_syncs_at_most = 4),
         ("peerType=observer", |_| ()),
     ]);
 }
@@ -258,12 +261,17 @@ fn lists_of_servers_that_are_not_wise_are_warned_of() {
 #[test]
 fn a_member_s_settings_follow_from_its_configuration() {
     let three = "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\n";
-    let text = format!("dataDir=/d\n{LIMITS}{three}tickTime=100\ncommitLogCount=600\ncnxTimeout=9");
+    let text = format!(
+        "dataDir=/d\n{LIMITS}{three}tickTime=100\ncommitLogCount=600\ncnxTimeout=9\nforceSnapshotSync=true\n\
+                        leader.maxConcurrentSnapSyncs=3\nleader.maxConcurrentDiffSyncs=4"
+    );
     let member = MemberSettings::from_config(&read_as(2, &text).unwrap()).unwrap();
     assert_eq!(
         (member.zab.server_id, member.zab.tick_ms, member.zab.init_limit, member.zab.sync_limit),
         (2, 100, 10, 5)
     );
+    assert!(member.zab.force_snapshot_sync);
+    assert_eq!((member.zab.snapshot_syncs_at_most, member.zab.diff_syncs_at_most), (3, 4));
     assert_eq!((member.zab.window_entries, member.zab.ensemble.members.len()), (600, 3));
     assert!(member.quorums.are_met(|id| id < 3) && !member.quorums.are_met(|id| id < 2));
     let sockets = member.sockets;

@@ -34,8 +34,8 @@ enum Stage {
     Asked,
     /// It has promised the epoch; its log ends at `last`.
     Promised { last: Zxid },
-    /// It was sent the history.
-    Syncing,
+    /// It was sent the history, by a snapshot or without one.
+    Syncing { by_snapshot: bool },
     /// It has the history on disk.
     Synced,
     /// It serves.
@@ -61,7 +61,7 @@ struct Remote {
 impl Remote {
     /// Whether it is told of everything new.
     fn is_in_broadcast(&self) -> bool {
-        matches!(self.stage, Stage::Syncing | Stage::Synced | Stage::Active)
+        matches!(self.stage, Stage::Syncing { .. } | Stage::Synced | Stage::Active)
     }
 }
 
@@ -185,7 +185,7 @@ impl Leader {
             (Stage::Asked, Packet::AckEpoch { zxid, current_epoch }) => {
                 self.learner_promised(core, now_ms, link, zxid, current_epoch)
             }
-            (Stage::Syncing, Packet::Ack { zxid }) => self.learner_synced(core, now_ms, link, zxid),
+            (Stage::Syncing { .. }, Packet::Ack { zxid }) => self.learner_synced(core, now_ms, link, zxid),
             (Stage::Synced | Stage::Active, packet) => self.serve(core, now_ms, link, packet),
             _ => Err("a packet that does not belong here"),
         };

@@ -42,6 +42,8 @@ impl Leader {
                 return self.synchronize(core, now_ms, link);
             }
             SyncPlan::Trunc { to: history_ends }
+        } else if core.config.force_snapshot_sync && last <= core.log.delivered() {
+            SyncPlan::Snap
         } else {
             plan(&core.log, last)
         };
@@ -51,6 +53,10 @@ impl Leader {
                 link,
                 "it has to hear of the members in force before a snapshot shows it the next ones",
             );
+        }
+        let by_snapshot = plan == SyncPlan::Snap;
+        if !self.has_room(core, link, by_snapshot) {
+            return self.refuse(core, link, "as many learners as may be at once are being brought up to date");
         }
         let after = open_sync(core, link, plan, history_ends);
         send_history(core, link, after, history_ends);
@@ -63,9 +69,19 @@ impl Leader {
             send_outstanding(core, link, history_ends);
         }
         if let Some(remote) = self.remotes.get_mut(&link) {
-            remote.stage = Stage::Syncing;
+            remote.stage = Stage::Syncing { by_snapshot };
             remote.sent = core.log.last();
         }
+    }
+
+    /// Whether another learner may be brought up to date in this way. All count, and whoever votes may, also if it does not know
+    /// yet that it does: a quorum may need it.
+    fn has_room(&self, core: &Core, link: LinkId, by_snapshot: bool) -> bool {
+        let Core { config, members, .. } = core;
+        let limit = if by_snapshot { config.snapshot_syncs_at_most } else { config.diff_syncs_at_most };
+        let is_exempt = |remote: &Remote| !remote.observer || members.quorums().is_voter(remote.id);
+        self.remotes.get(&link).is_some_and(is_exempt)
+            || self.links_in(|remote| remote.stage == Stage::Syncing { by_snapshot }).len() < limit
     }
 
     /// Whether the learner would take older members than those in force for the ones that the next replace, and ask quorums

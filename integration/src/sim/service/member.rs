@@ -13,7 +13,7 @@ use menagerie_core::wire::{ErrorCode, Zxid};
 use menagerie_core::zab::{self, LinkId, Role, Ticket, Write};
 
 use super::connection::{Connection, Told};
-use super::options::Sabotage;
+use super::options::{Options, Sabotage};
 use super::world::Event;
 use crate::sim::disk::{Disk, Txn};
 
@@ -73,7 +73,7 @@ pub struct Running {
 
 impl Member {
     /// A member that has never run.
-    pub fn new(id: i64, ensemble: Ensemble) -> Self {
+    pub fn new(id: i64, ensemble: Ensemble, options: &Options) -> Self {
         let zab = zab::Config {
             tick_ms: TICK_MS,
             init_limit: 10,
@@ -81,6 +81,10 @@ impl Member {
             finalize_ms: 20,
             max_notification_ms: 1000,
             window_entries: WINDOW,
+            force_snapshot_sync: options.forces_snapshots,
+            // Observers meet them.
+            snapshot_syncs_at_most: 1,
+            diff_syncs_at_most: 1,
             read_members: Some(replica::members_in),
             ..zab::Config::new(id, ensemble)
         };

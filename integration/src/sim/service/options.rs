@@ -82,6 +82,8 @@ pub struct Options {
     pub changes_ms: u64,
     /// Clients at a time.
     pub clients: usize,
+    /// Whether every learner is brought up to date by a snapshot.
+    pub forces_snapshots: bool,
     /// How long faults happen, in milliseconds of virtual time.
     pub faults_ms: u64,
     /// How long the ensemble may take to heal, in milliseconds of virtual time.
@@ -102,6 +104,7 @@ impl Options {
         let spares = [0, 0, 1, 2][rng.usize(..4)];
         let changes_ms = [0, 0, 200, 1_000][rng.usize(..4)];
         let faults_ms = [3_000, 6_000, 10_000][rng.usize(..3)];
+        let forces_snapshots = rng.u8(..8) == 0;
         Options {
             seed,
             voters,
@@ -109,6 +112,7 @@ impl Options {
             spares,
             changes_ms,
             clients,
+            forces_snapshots,
             faults_ms,
             calm_ms: 10_000,
             sabotage: None,

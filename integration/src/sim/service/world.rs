@@ -142,7 +142,7 @@ impl World {
             (1..=total).map(|id| format!("server.{id}=host{id}:2888:3888:{}", role(id))).collect();
         let mut ensemble: Ensemble = servers.join("\n").parse().unwrap_or_default();
         ensemble.members.retain(|id, _| *id <= options.voters + options.observers);
-        let members = (1..=total).map(|id| Member::new(id, ensemble.clone())).collect();
+        let members = (1..=total).map(|id| Member::new(id, ensemble.clone(), &options)).collect();
         World {
             rng: fastrand::Rng::with_seed(options.seed),
             now_ms: 0,
