@@ -133,10 +133,9 @@ mod tests {
         let length = ack(1).to_bytes().len();
         let queue = SendQueue::new(2 * length);
         assert_eq!((queue.push(&ack(1)), queue.push(&ack(2)), queue.push(&ack(3))), (Ok(()), Ok(()), Err(Overflow)));
-        queue.next().await;
         assert!(!queue.is_empty());
-        assert_eq!(queue.push(&ack(4)), Ok(()));
         queue.next().await;
         assert!(queue.is_empty());
+        assert_eq!(queue.push(&ack(4)), Ok(()));
     }
 }

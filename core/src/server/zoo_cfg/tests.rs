@@ -219,7 +219,7 @@ fn warnings_name_the_key_and_what_becomes_of_it() {
             "localSessionsEnabled=true",
             "zoo.cfg:2: localSessionsEnabled: accepted, but this version does not act on it yet",
         ),
-        ("observerMasterPort=2191", "it concerns ensembles"),
+        ("observerMasterPort=2191", "what this version's ensembles do not do yet"),
         ("jvm.pause.monitor=true", "tunes the Java implementation"),
         ("ssl.keyStore.location=/k", "does not act on it yet"),
         ("autopurge.snapRetainCount=1", "1 is below the minimum: 3 is used"),
