@@ -272,16 +272,22 @@ impl World {
         self.input(at, Input::Persisted { through: through & !LIE })
     }
 
+    /// States are made in the order in which they were asked for, as one disk does it.
     pub(super) fn state_made(&mut self, at: MemberIndex, life: u64, through: Ticket) -> Result<(), Violation> {
-        let sabotage = self.options.sabotage;
-        let member = &mut self.members[at];
-        let Some(running) = member.running.as_mut().filter(|_| life == member.life) else { return Ok(()) };
-        let Some(log) = running.states.remove(&through) else { return Ok(()) };
-        let (tree, sessions) = made_of(&log, sabotage);
-        running.shared.replace(tree, sessions);
-        self.states_made += 1;
-        running.verified = 0;
-        self.input(at, Input::StateReplaced { through })
+        loop {
+            let sabotage = self.options.sabotage;
+            let member = &mut self.members[at];
+            let Some(running) = member.running.as_mut().filter(|_| life == member.life) else { return Ok(()) };
+            let Some(oldest) = running.states.first_entry().filter(|oldest| *oldest.key() <= through) else {
+                return Ok(());
+            };
+            let (ticket, log) = oldest.remove_entry();
+            let (tree, sessions) = made_of(&log, sabotage);
+            running.shared.replace(tree, sessions);
+            self.states_made += 1;
+            running.verified = 0;
+            self.input(at, Input::StateReplaced { through: ticket })?;
+        }
     }
 
     /// A member closes a connection; what was told and not sent may be lost.
