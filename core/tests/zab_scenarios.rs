@@ -71,8 +71,11 @@ scenarios! {
     newer_members_are_adopted_in_an_election
     next_members_that_cannot_be_in_force_need_not_promise
     what_a_returning_follower_acknowledged_is_not_cut_off
+    who_cannot_be_sent_the_log_on_disk_is_sent_a_snapshot
     who_comes_during_a_change_is_told_the_members_in_force
     who_did_not_look_is_told_again_when_it_looks
+    who_is_far_behind_is_sent_the_log_on_disk_until_the_window_is_met
+    who_is_sent_the_log_on_disk_counts_among_those_brought_up_to_date
     who_looked_first_is_heard_by_who_looks_next
     who_resigns_without_leading_is_done_at_once
 }

@@ -32,6 +32,9 @@ pub struct Config {
     pub window_entries: usize,
     /// How many bytes of them.
     pub window_bytes: usize,
+    /// Whether the caller can read the log on its disk, for learners that are further behind than the window reaches: see
+    /// [`super::Output::ReadHistory`].
+    pub reads_history: bool,
     /// Bring every learner up to date by a snapshot, however little it lacks: `forceSnapshotSync`. Except one whose log has
     /// transactions that are not in the snapshot: it may have acknowledged them, and keeps them.
     pub force_snapshot_sync: bool,
@@ -57,6 +60,7 @@ impl Config {
             max_notification_ms: 60_000,
             window_entries: 500,
             window_bytes: 64 << 20,
+            reads_history: false,
             force_snapshot_sync: false,
             snapshot_syncs_at_most: 10,
             diff_syncs_at_most: 100,

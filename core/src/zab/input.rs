@@ -1,6 +1,6 @@
 //! What happens to a member. It never knows where bytes come from.
 
-use super::{LinkId, ServerId, Ticket};
+use super::{Entry, LinkId, ServerId, Ticket};
 use crate::wire::ensemble::Ensemble;
 use crate::wire::quorum::{ForwardedRequest, Notification, Packet, Touch};
 
@@ -81,6 +81,20 @@ pub enum Input {
         link: LinkId,
         /// The members.
         members: Ensemble,
+    },
+    /// What [`super::Output::ReadHistory`] asked for, or the beginning of it: no more than a link takes well at once. More is
+    /// asked for then.
+    History {
+        /// The learner.
+        link: LinkId,
+        /// The transactions as they were logged, at least one, without a gap.
+        entries: Vec<Entry>,
+    },
+    /// What [`super::Output::ReadHistory`] asked for is not there, or not all of it, or it would be more than a snapshot is
+    /// worth. It may be said after some of it was given; then the learner is sent away, and sent a snapshot when it comes back.
+    NoHistory {
+        /// The learner.
+        link: LinkId,
     },
     /// The link ended, for whatever reason.
     LinkClosed {

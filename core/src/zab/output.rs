@@ -108,6 +108,18 @@ pub enum Output {
         /// The last transaction of the state.
         zxid: Zxid,
     },
+    /// Leader: read the log on disk after one transaction and up to another, for a learner that is further behind than the
+    /// window reaches. Answer with [`super::Input::History`] or [`super::Input::NoHistory`], some time: nothing waits for it but
+    /// this learner. Answer when the learner has taken most of what was sent to it before, so that it does not pile up. That
+    /// `after` is in this log has to be seen there: the learner may have transactions that never were committed.
+    ReadHistory {
+        /// The learner.
+        link: LinkId,
+        /// The last transaction that it has.
+        after: Zxid,
+        /// The last one that is wanted; all up to it is committed.
+        through: Zxid,
+    },
     /// Close the link. No input about it is needed any more.
     Disconnect {
         /// Which.

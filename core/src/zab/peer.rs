@@ -301,6 +301,10 @@ impl Peer {
             (State::Leading(leader), Input::SessionRevalidated { link, session, valid }) => {
                 leader.session_revalidated(&mut self.core, link, session, valid);
             }
+            (State::Leading(leader), Input::History { link, entries }) => {
+                leader.history(&mut self.core, now_ms, link, entries);
+            }
+            (State::Leading(leader), Input::NoHistory { link }) => leader.no_history(&mut self.core, now_ms, link),
             (State::Leading(leader), Input::AnswerSync { link }) => leader.answer_sync(&mut self.core, link),
             _ => {}
         }

@@ -66,7 +66,7 @@ fn happen(peer: &mut Peer, line: &str, last_ticket: u64, out: &mut String) {
     }
 }
 
-/// With `changing`, members can change; with `forced`, all learners are sent a snapshot. `limits 1 2` is how many snapshots
+/// With `changing`, members can change; with `forced`, all learners are sent a snapshot; with `reading`, the log on disk can be read. `limits 1 2` is how many snapshots
 /// and how many other syncs there may be at once.
 /// `2 voters 1 2 3 observers 4 epochs 1 1 log 1:0 1:1 1:2`: accepted and current epoch; where the window begins, and what it has.
 fn member_of(line: &str) -> Peer {
@@ -74,11 +74,12 @@ fn member_of(line: &str) -> Peer {
     let id = words.number() as i64;
     let mut ensemble = String::new();
     let (mut epochs, mut log, mut limits, mut section) = (Vec::new(), Vec::new(), vec![10, 100], "");
-    let (mut changing, mut forced) = (false, false);
+    let (mut changing, mut forced, mut reading) = (false, false, false);
     while let Some(word) = words.more() {
         match (section, word) {
             (_, "changing") => changing = true,
             (_, "forced") => forced = true,
+            (_, "reading") => reading = true,
             (_, "voters" | "observers" | "epochs" | "log") => section = word,
             (_, "limits") => (limits, section) = (Vec::new(), word),
             ("limits", limit) => limits.push(limit.parse().unwrap()),
@@ -93,6 +94,7 @@ fn member_of(line: &str) -> Peer {
         init_limit: 10,
         sync_limit: 5,
         window_entries: WINDOW,
+        reads_history: reading,
         force_snapshot_sync: forced,
         snapshot_syncs_at_most: limits[0],
         diff_syncs_at_most: limits[1],

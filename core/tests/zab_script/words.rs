@@ -6,7 +6,7 @@ use menagerie_core::wire::ensemble::{Ensemble, Member, Role as MemberRole};
 use menagerie_core::wire::quorum::{
     ForwardedRequest, LearnerInfo, Notification, PROTOCOL_VERSION, Packet, ServerState, Touch,
 };
-use menagerie_core::zab::{Input, Output, Role, Write};
+use menagerie_core::zab::{Entry, Input, Output, Role, Write};
 
 /// The words of one line.
 pub(crate) struct Words<'a>(std::str::SplitWhitespace<'a>);
@@ -91,6 +91,12 @@ pub(crate) fn input(word: &str, words: &mut Words<'_>) -> Input {
         "shows" => {
             let (link, members) = (words.number(), config(words.next()));
             Input::SnapshotMembers { link, members: text_of(&members) }
+        }
+        "no-history" => Input::NoHistory { link: words.number() },
+        "history" => {
+            let link = words.number();
+            let entry = |word| Entry { zxid: zxid(word), payload: Bytes::from_static(b"read") };
+            Input::History { link, entries: std::iter::from_fn(|| words.more()).map(entry).collect() }
         }
         "snapshot" => Input::SnapshotReceived { link: words.number() },
         "touched" => Input::Touched(vec![Touch { session: words.id(), timeout_ms: words.id() as i32 }]),
@@ -246,6 +252,9 @@ pub(crate) fn output(output: &Output) -> String {
         Output::Connect { leader } => format!("connect {leader}"),
         Output::Send { link, packet } => format!("send {link}: {}", show_packet(packet)),
         Output::SendSnapshot { link, zxid } => format!("send {link}: SNAP {} and the state", show(*zxid)),
+        Output::ReadHistory { link, after, through } => {
+            format!("read for {link} after {} through {}", show(*after), show(*through))
+        }
         Output::Disconnect { link } => format!("disconnect {link}"),
         Output::Committed { zxid, payload } => format!("committed {} {}", show(*zxid), text(payload)),
         Output::MembersProposed(members) => format!("members proposed: {}", show_members(members)),

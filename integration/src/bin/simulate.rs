@@ -45,6 +45,7 @@ fn main() -> TestResult<ExitCode> {
     let Arguments { seed, seeds, limit, planted, trace } = arguments()?;
     let begun = Instant::now();
     let (mut runs, mut events, mut committed, mut reigns, mut changes) = (0_u64, 0, 0, 0, 0);
+    let mut pieces_read = 0;
     while runs < seeds && limit.is_none_or(|limit| begun.elapsed() < limit) {
         let options = Options { sabotage: planted, ..Options::for_seed(seed + runs) };
         match sim::run(&options) {
@@ -53,6 +54,7 @@ fn main() -> TestResult<ExitCode> {
                 committed += report.committed;
                 reigns += report.reigns;
                 changes += report.changes;
+                pieces_read += report.pieces_read;
             }
             Err(violation) => {
                 if trace {
@@ -71,7 +73,7 @@ fn main() -> TestResult<ExitCode> {
     let seconds = begun.elapsed().as_secs_f64();
     println!(
         "{runs} runs, seeds {seed} to {}, in {seconds:.1} s ({:.1} a second): {events} events, {committed} transactions, {reigns} reigns, \
-         {changes} changes of members",
+         {changes} changes of members, {pieces_read} pieces of logs read for learners far behind",
         seed + runs.max(1) - 1,
         runs as f64 / seconds
     );

@@ -207,8 +207,8 @@ impl Shell {
                         let _ = stream.write_all(&packet.to_bytes());
                     }
                 }
-                // The window has everything, so nobody needs a snapshot.
-                Output::SendSnapshot { link, .. } | Output::Disconnect { link } => {
+                // The window has everything, so nobody needs a snapshot or the log on disk.
+                Output::SendSnapshot { link, .. } | Output::ReadHistory { link, .. } | Output::Disconnect { link } => {
                     if let Some(stream) = self.links.remove(&link) {
                         let _ = stream.shutdown(Shutdown::Both);
                     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use menagerie_core::wire::Zxid;
-use menagerie_core::zab::{Epochs, RecentLog, Recovered, Ticket, Write};
+use menagerie_core::zab::{Entry, Epochs, RecentLog, Recovered, Ticket, Write};
 
 use super::sabotage::Sabotage;
 
@@ -103,11 +103,22 @@ impl Disk {
         let epochs = Epochs::new(accepted, *current).map_err(|error| error.to_string())?;
         let recent = log.len().saturating_sub(window);
         let before = log[..recent].last().or(snapshot.last()).map_or(Zxid::ZERO, |(zxid, _)| *zxid);
-        let entries = log[recent..]
-            .iter()
-            .map(|(zxid, payload)| menagerie_core::zab::Entry { zxid: *zxid, payload: payload.clone() });
+        let entries = log[recent..].iter().map(|(zxid, payload)| Entry { zxid: *zxid, payload: payload.clone() });
         let log = RecentLog::new(before, entries.collect(), window, usize::MAX);
         Ok((state, Recovered { epochs, log }))
+    }
+
+    /// Up to `most` transactions of the log after `after` and up to `through`; `None` when it is not known to have had `after`, or
+    /// does not reach `through`.
+    pub fn history(&self, after: Zxid, through: Zxid, most: usize) -> Option<Vec<Entry>> {
+        let log = &self.image.log;
+        let from = log.partition_point(|(zxid, _)| *zxid <= after);
+        let before = if from == 0 { self.image.snapshot.last() } else { log.get(from - 1) };
+        let is_known = before.is_some_and(|(zxid, _)| *zxid == after);
+        let to = log.partition_point(|(zxid, _)| *zxid <= through);
+        let reaches = log[..to].last().is_some_and(|(zxid, _)| *zxid == through);
+        let entry = |(zxid, payload): &Txn| Entry { zxid: *zxid, payload: payload.clone() };
+        (is_known && reaches && from < to).then(|| log[from..to].iter().take(most).map(entry).collect())
     }
 
     fn apply(&mut self, Queued { write, state, .. }: Queued) {

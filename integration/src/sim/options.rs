@@ -4,6 +4,7 @@ use super::sabotage::Sabotage;
 
 /// One run.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct Options {
     /// What everything follows from.
     pub seed: u64,
@@ -19,6 +20,8 @@ pub struct Options {
     pub storm: bool,
     /// Whether every learner is brought up to date by a snapshot.
     pub forces_snapshots: bool,
+    /// Whether leaders read the log on their disks for learners that are far behind.
+    pub reads_history: bool,
     /// How long faults happen, in milliseconds of virtual time.
     pub faults_ms: u64,
     /// How long the ensemble may take to heal, in milliseconds of virtual time.
@@ -39,6 +42,7 @@ impl Options {
         let changes = [0, 3, 10][rng.usize(..3)];
         let storm = rng.u8(..4) == 0;
         let forces_snapshots = rng.u8(..8) == 0;
+        let reads_history = rng.u8(..4) != 0;
         Options {
             seed,
             voters,
@@ -47,6 +51,7 @@ impl Options {
             changes,
             storm,
             forces_snapshots,
+            reads_history,
             faults_ms: 10_000,
             calm_ms: 8_000,
             sabotage: None,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
+use menagerie_core::wire::Zxid;
 use menagerie_core::wire::ensemble::Ensemble;
 use menagerie_core::wire::quorum::{Notification, Packet, ServerState};
 use menagerie_core::zab::{Input, LinkId, Output, Peer, Quorum, Role, Ticket, Write};
@@ -30,6 +31,8 @@ pub struct Report {
     pub reigns: usize,
     /// How many changes of members were committed.
     pub changes: usize,
+    /// How many pieces of logs were read for learners that were far behind.
+    pub pieces_read: usize,
 }
 
 /// Something that comes over a link.
@@ -47,6 +50,8 @@ enum Event {
     Notify(MemberIndex, MemberIndex, Notification),
     Dialled(MemberIndex, MemberIndex),
     Arrive(LinkId, MemberIndex, Cargo),
+    /// Who reads in which life, for whom, after which transaction and through which.
+    Read(MemberIndex, u64, LinkId, Zxid, Zxid),
     PeerGone(MemberIndex, MemberIndex),
     PeerBack(MemberIndex, MemberIndex),
     Propose,
@@ -69,6 +74,7 @@ pub struct World {
     /// All servers there are, members or not.
     everybody: Ensemble,
     events: u64,
+    pieces_read: usize,
     trace: VecDeque<String>,
 }
 
@@ -95,6 +101,7 @@ impl World {
             payloads: 0,
             everybody,
             events: 0,
+            pieces_read: 0,
             trace: VecDeque::new(),
             options,
         }
@@ -123,6 +130,7 @@ impl World {
             committed: self.oracle.chosen(),
             reigns: self.oracle.reigns(),
             changes: self.oracle.changes(),
+            pieces_read: self.pieces_read,
         })
     }
 
@@ -170,6 +178,7 @@ impl World {
             }
             Event::Dialled(from, to) => self.dialled(from, to),
             Event::Arrive(link, to, cargo) => self.arrive(link, to, cargo),
+            Event::Read(at, life, link, after, through) => self.read(at, life, link, (after, through)),
             Event::PeerGone(at, gone) if !self.members[gone].is_up() => {
                 let peer = self.members[gone].id();
                 self.input(at, Input::ElectionLinkDown { peer })
@@ -258,6 +267,10 @@ impl World {
                     state.pop();
                 }
                 self.send(at, link, Cargo::Snapshot(Packet::Snap { zxid }, state));
+            }
+            Output::ReadHistory { link, after, through } => {
+                let (life, delay) = (self.members[at].life(), self.rng.u64(..30));
+                self.schedule(delay, Event::Read(at, life, link, after, through));
             }
             Output::Disconnect { link } => self.disconnect(at, link),
             // Planted: it was applied already.
@@ -381,6 +394,18 @@ impl World {
                 self.input(to, Input::LinkClosed { link })
             }
         }
+    }
+
+    /// Now and then files are removed meanwhile.
+    fn read(&mut self, at: MemberIndex, life: u64, link: LinkId, range: (Zxid, Zxid)) -> Result<(), Violation> {
+        if !self.members[at].is_up() || life != self.members[at].life() {
+            return Ok(());
+        }
+        let (most, removed) = (self.rng.usize(1..6), self.rng.u8(..20) == 0);
+        let entries = self.members[at].disk().history(range.0, range.1, most).filter(|_| !removed);
+        self.pieces_read += usize::from(entries.is_some());
+        let input = entries.map_or(Input::NoHistory { link }, |entries| Input::History { link, entries });
+        self.input(at, input)
     }
 
     fn disconnect(&mut self, at: MemberIndex, link: LinkId) {

@@ -65,6 +65,7 @@ impl Leader {
     }
 
     fn follows(remote: &Remote) -> bool {
-        !remote.observer && (remote.is_in_broadcast() || matches!(remote.stage, Stage::Promised { .. }))
+        !remote.observer
+            && (remote.is_in_broadcast() || matches!(remote.stage, Stage::Promised { .. } | Stage::Reading { .. }))
     }
 }

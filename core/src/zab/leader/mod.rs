@@ -8,6 +8,7 @@
 
 mod broadcast;
 mod discovery;
+mod history;
 mod liveness;
 mod reconfiguration;
 mod standing;
@@ -34,6 +35,8 @@ enum Stage {
     Asked,
     /// It has promised the epoch; its log ends at `last`.
     Promised { last: Zxid },
+    /// What it lacks is read from disk. Its log ends at `at`, once it has what it was sent; `begun`: it was sent something.
+    Reading { at: Zxid, begun: bool },
     /// It was sent the history, by a snapshot or without one.
     Syncing { by_snapshot: bool },
     /// It has the history on disk.
@@ -62,6 +65,15 @@ impl Remote {
     /// Whether it is told of everything new.
     fn is_in_broadcast(&self) -> bool {
         matches!(self.stage, Stage::Syncing { .. } | Stage::Synced | Stage::Active)
+    }
+
+    /// Whether it is on its way to this reign's history, by a snapshot or without one.
+    fn is_brought_up_to_date(&self, by_snapshot: bool) -> bool {
+        match self.stage {
+            Stage::Syncing { by_snapshot: has } => has == by_snapshot,
+            Stage::Reading { .. } => !by_snapshot,
+            _ => false,
+        }
     }
 }
 
@@ -99,6 +111,8 @@ pub(super) struct Leader {
     joined: BTreeSet<ServerId>,
     /// Who looks for a leader again and has not come back.
     deserters: BTreeSet<ServerId>,
+    /// For whom the history on disk does not suffice: they need a snapshot.
+    beyond_history: BTreeSet<ServerId>,
     broadcast: Broadcast,
     /// Syncs to answer once everything up to the zxid is committed, oldest first.
     syncs: Vec<(Zxid, LinkId)>,
@@ -126,6 +140,7 @@ impl Leader {
             remotes: BTreeMap::new(),
             joined: BTreeSet::new(),
             deserters: BTreeSet::new(),
+            beyond_history: BTreeSet::new(),
             broadcast: Broadcast::new(core.log.last()),
             syncs: Vec::new(),
             handover: None,

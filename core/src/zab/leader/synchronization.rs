@@ -9,6 +9,9 @@ use crate::zab::core::Core;
 use crate::zab::learner_sync::{SyncPlan, plan};
 use crate::zab::{LinkId, Output, Role};
 
+/// Why an observer has to wait.
+pub(super) const TOO_MANY: Refusal = "as many learners as may be at once are being brought up to date";
+
 impl Leader {
     /// The leader's own history is on disk under the new epoch: it counts itself and sends it to the others.
     pub(super) fn begin(&mut self, core: &mut Core, now_ms: u64) {
@@ -27,9 +30,7 @@ impl Leader {
             return;
         };
         let (id, observer, last) = (*id, *observer, *last);
-        let reigning = matches!(self.phase, Phase::Reigning);
-        // Before the reign begins, the whole log is history.
-        let history_ends = if reigning { core.log.delivered() } else { core.log.last() };
+        let (reigning, history_ends) = (self.is_reigning(), self.history_ends(core));
         let plan = if last > history_ends && core.log.has(last) {
             // It has proposals that are still outstanding.
             if self.joined.contains(&id) && !observer {
@@ -47,6 +48,9 @@ impl Leader {
         } else {
             plan(&core.log, last)
         };
+        if plan == SyncPlan::Snap && self.may_read_history(core, id, last) {
+            return self.read_history(core, link, last);
+        }
         if plan == SyncPlan::Snap && !reigning && self.would_skip_members(core, link) {
             return self.refuse(
                 core,
@@ -56,13 +60,25 @@ impl Leader {
         }
         let by_snapshot = plan == SyncPlan::Snap;
         if !self.has_room(core, link, by_snapshot) {
-            return self.refuse(core, link, "as many learners as may be at once are being brought up to date");
+            return self.refuse(core, link, TOO_MANY);
         }
         let after = open_sync(core, link, plan, history_ends);
+        self.end_sync(core, link, after, by_snapshot);
+    }
+
+    /// Before the reign begins, the whole log is history.
+    pub(super) fn history_ends(&self, core: &Core) -> Zxid {
+        if self.is_reigning() { core.log.delivered() } else { core.log.last() }
+    }
+
+    /// Sends what is in memory after `after`, which the learner has or was sent, and NEWLEADER.
+    pub(super) fn end_sync(&mut self, core: &mut Core, link: LinkId, after: Zxid, by_snapshot: bool) {
+        let Some(observer) = self.remotes.get(&link).map(|remote| remote.observer) else { return };
+        let history_ends = self.history_ends(core);
         send_history(core, link, after, history_ends);
         // The reference's learners hold these members for committed at UPTODATE. Before the reign the newest are part of the
         // history that will be; within it a change that is under way follows, as what it is.
-        let members = if reigning { core.members.current() } else { core.members.newest() };
+        let members = if self.is_reigning() { core.members.current() } else { core.members.newest() };
         let config = Some(members.to_string().into());
         core.send(link, Packet::NewLeader { zxid: Zxid::new(self.epoch, 0), config });
         if !observer {
@@ -76,12 +92,12 @@ impl Leader {
 
     /// Whether another learner may be brought up to date in this way. All count, and whoever votes may, also if it does not know
     /// yet that it does: a quorum may need it.
-    fn has_room(&self, core: &Core, link: LinkId, by_snapshot: bool) -> bool {
+    pub(super) fn has_room(&self, core: &Core, link: LinkId, by_snapshot: bool) -> bool {
         let Core { config, members, .. } = core;
         let limit = if by_snapshot { config.snapshot_syncs_at_most } else { config.diff_syncs_at_most };
         let is_exempt = |remote: &Remote| !remote.observer || members.quorums().is_voter(remote.id);
         self.remotes.get(&link).is_some_and(is_exempt)
-            || self.links_in(|remote| remote.stage == Stage::Syncing { by_snapshot }).len() < limit
+            || self.links_in(|remote| remote.is_brought_up_to_date(by_snapshot)).len() < limit
     }
 
     /// Whether the learner would take older members than those in force for the ones that the next replace, and ask quorums
@@ -112,6 +128,7 @@ impl Leader {
         let Some(remote) = self.remotes.get_mut(&link) else { return Ok(()) };
         remote.stage = Stage::Synced;
         self.joined.insert(remote.id);
+        self.beyond_history.remove(&remote.id);
         if matches!(self.phase, Phase::Reigning) {
             self.activate(core, now_ms, link);
         } else {

@@ -1,6 +1,7 @@
 //! Carries out what members want done, as a server's shell would, and, for a planted bug, as it must not.
 
 use menagerie_core::replica::{ConnId, Input, Output};
+use menagerie_core::wire::Zxid;
 use menagerie_core::wire::quorum::Packet;
 use menagerie_core::wire::txn::Txn as Change;
 use menagerie_core::zab::{self, LinkId, Role, Ticket, Write};
@@ -177,6 +178,10 @@ impl World {
                 }
                 self.send(at, link, Cargo::Snapshot(Packet::Snap { zxid }, image));
             }
+            zab::Output::ReadHistory { link, after, through } => {
+                let (life, delay) = (self.members[at].life, self.rng.u64(..30));
+                self.schedule(delay, Event::Read(at, life, link, after, through));
+            }
             zab::Output::Disconnect { link } => self.disconnect(at, link),
             zab::Output::Activated(members) => self.members[at].set_members(members),
             // The others are the replica's own affair.
@@ -246,6 +251,23 @@ impl World {
                 self.zab_input(to, zab::Input::LinkClosed { link })
             }
         }
+    }
+
+    /// A member has read a piece of its log for a learner. Now and then files are removed meanwhile.
+    pub(super) fn read(
+        &mut self,
+        at: MemberIndex,
+        life: u64,
+        link: LinkId,
+        range: (Zxid, Zxid),
+    ) -> Result<(), Violation> {
+        if life != self.members[at].life {
+            return Ok(());
+        }
+        let (most, removed) = (self.rng.usize(1..6), self.rng.u8(..20) == 0);
+        let entries = self.members[at].disk.history(range.0, range.1, most).filter(|_| !removed);
+        let input = entries.map_or(zab::Input::NoHistory { link }, |entries| zab::Input::History { link, entries });
+        self.zab_input(at, input)
     }
 
     fn begin_sync(&mut self, at: MemberIndex) {

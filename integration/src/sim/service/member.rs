@@ -81,6 +81,7 @@ impl Member {
             finalize_ms: 20,
             max_notification_ms: 1000,
             window_entries: WINDOW,
+            reads_history: options.reads_history,
             force_snapshot_sync: options.forces_snapshots,
             // Observers meet them.
             snapshot_syncs_at_most: 1,

@@ -84,6 +84,8 @@ pub struct Options {
     pub clients: usize,
     /// Whether every learner is brought up to date by a snapshot.
     pub forces_snapshots: bool,
+    /// Whether leaders read the log on their disks for learners that are far behind.
+    pub reads_history: bool,
     /// How long faults happen, in milliseconds of virtual time.
     pub faults_ms: u64,
     /// How long the ensemble may take to heal, in milliseconds of virtual time.
@@ -105,6 +107,7 @@ impl Options {
         let changes_ms = [0, 0, 200, 1_000][rng.usize(..4)];
         let faults_ms = [3_000, 6_000, 10_000][rng.usize(..3)];
         let forces_snapshots = rng.u8(..8) == 0;
+        let reads_history = rng.u8(..4) != 0;
         Options {
             seed,
             voters,
@@ -113,6 +116,7 @@ impl Options {
             changes_ms,
             clients,
             forces_snapshots,
+            reads_history,
             faults_ms,
             calm_ms: 10_000,
             sabotage: None,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use menagerie_core::replica::ConnId;
+use menagerie_core::wire::Zxid;
 use menagerie_core::wire::ensemble::Ensemble;
 use menagerie_core::wire::quorum::{Notification, Packet};
 use menagerie_core::zab::{self, LinkId, Quorum, Role, Ticket};
@@ -73,6 +74,8 @@ pub enum Event {
     Notify(MemberIndex, MemberIndex, Notification),
     Dialled(MemberIndex, MemberIndex),
     Arrive(LinkId, MemberIndex, Cargo),
+    /// Who reads in which life, for whom, after which transaction and through which.
+    Read(MemberIndex, u64, LinkId, Zxid, Zxid),
     PeerGone(MemberIndex, MemberIndex),
     PeerBack(MemberIndex, MemberIndex),
     Resume(MemberIndex, u64),
@@ -91,6 +94,7 @@ impl Event {
             Event::Wake(at)
             | Event::Synced(at, ..)
             | Event::StateMade(at, ..)
+            | Event::Read(at, ..)
             | Event::Notify(_, at, _)
             | Event::Dialled(at, _)
             | Event::Arrive(_, at, _)
@@ -257,6 +261,7 @@ impl World {
     fn happen(&mut self, event: Event) -> Result<(), Violation> {
         match event {
             Event::Wake(at) => self.wake(at),
+            Event::Read(at, life, link, after, through) => self.read(at, life, link, (after, through)),
             Event::Synced(at, life, through) => self.synced(at, life, through),
             Event::StateMade(at, life, through) => self.state_made(at, life, through),
             Event::Notify(from, to, notification) => {
