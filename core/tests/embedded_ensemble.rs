@@ -162,7 +162,7 @@ async fn a_silent_client_at_a_follower_loses_its_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_that_is_sent_a_snapshot_under_load_has_the_same_tree_and_says_so() {
-    let mut ensemble = Ensemble::start(3).await.unwrap();
+    let mut ensemble = Ensemble::builder(3).force_snapshots(true).start().await.unwrap();
     let client = client(ensemble.connect_string()).await;
     let leader = ensemble.leader().await;
     let behind = ensemble.ids().into_iter().find(|id| *id != leader).unwrap();
@@ -197,5 +197,46 @@ async fn a_member_that_is_sent_a_snapshot_under_load_has_the_same_tree_and_says_
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     load.shutdown().await;
+    ensemble.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_lacks_more_than_is_in_memory_and_less_than_a_snapshot_is_sent_the_log_on_disk() {
+    let mut ensemble = Ensemble::start(3).await.unwrap();
+    let client = client(ensemble.connect_string()).await;
+    for n in 0..40 {
+        client.create(&format!("/large{n:02}"), vec![b'x'; 50_000], CreateMode::Persistent).await.unwrap();
+    }
+    let leader = ensemble.leader().await;
+    let behind = ensemble.ids().into_iter().find(|id| *id != leader).unwrap();
+    ensemble.kill(behind).await;
+    // More than the 500 that a leader keeps in memory, and far fewer bytes than the tree has.
+    let calls: Vec<_> = (0..3_000).map(|n| client.set_data("/large00", format!("{n}"), Version::Any)).collect();
+    for call in calls {
+        call.await.unwrap();
+    }
+    let before = monitored(&ensemble, leader, "zk_diff_count").await;
+    let snapshots = monitored(&ensemble, leader, "zk_snap_count").await;
+    ensemble.restart(behind).await.unwrap();
+    ensemble.ready().await;
+    assert_eq!(ensemble.leader().await, leader);
+    assert_eq!(monitored(&ensemble, leader, "zk_diff_count").await, before + 1);
+    assert_eq!(monitored(&ensemble, leader, "zk_snap_count").await, snapshots);
+    // Whoever has another tree than the leader says so when the next transaction comes.
+    client.set_data("/large01", "after", Version::Any).await.unwrap();
+    let follower = self::client(ensemble.address(behind).unwrap().to_string()).await;
+    follower.sync("/").await.unwrap();
+    let (data, stat) = follower.get_data("/large00").await.unwrap();
+    assert_eq!((&data[..], stat.version), (&b"2999"[..], 3_000));
+    assert_eq!(monitored(&ensemble, behind, "zk_digest_mismatches_count").await, 0);
+    follower.close().await.unwrap();
+    ensemble.kill(behind).await;
+    // More bytes than the tree has.
+    for _ in 0..600 {
+        client.set_data("/large00", vec![b'y'; 10_000], Version::Any).await.unwrap();
+    }
+    ensemble.restart(behind).await.unwrap();
+    ensemble.ready().await;
+    assert_eq!(monitored(&ensemble, leader, "zk_snap_count").await, snapshots + 1);
     ensemble.stop().await;
 }

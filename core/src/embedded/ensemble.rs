@@ -244,6 +244,12 @@ impl EnsembleBuilder {
         self
     }
 
+    /// Whether members that come back are always sent a snapshot, however little they lack. Not by default.
+    pub fn force_snapshots(mut self, force: bool) -> Self {
+        self.each = self.each.force_snapshots(force);
+        self
+    }
+
     /// Starts all members on the current tokio runtime, and waits until all serve.
     ///
     /// # Errors

@@ -132,6 +132,12 @@ impl Builder {
         self
     }
 
+    /// For members of an ensemble.
+    fn force_snapshots(mut self, force: bool) -> Self {
+        self.config.quorum.force_snapshot_sync = force;
+        self
+    }
+
     /// Starts the server on the current tokio runtime.
     ///
     /// # Errors

@@ -229,7 +229,7 @@ impl ServerConfig {
 }
 
 /// How the members of an ensemble talk to each other (protocol §4.2). A standalone server has no use for it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch of zoo.cfg, independent of the others")]
 pub struct QuorumConfig {
     /// `quorumListenOnAllIPs`: listen on all addresses rather than on those of the own `server.N`.
@@ -250,6 +250,9 @@ pub struct QuorumConfig {
     pub leader_serves: bool,
     /// `commitLogCount`: transactions kept in memory for learners that are a little behind.
     pub commit_log_count: u32,
+    /// `snapshotSizeFactor`: how much of its log a leader reads for a learner that is further behind, as a share of the size of
+    /// the snapshot that it would send otherwise. 0 and less: none.
+    pub snapshot_size_factor: f64,
     /// `forceSnapshotSync`: bring learners up to date by a snapshot, however little they lack.
     pub force_snapshot_sync: bool,
     /// `leader.maxConcurrentSnapSyncs`: how many learners may be sent a snapshot at once; observers above it are sent away.
@@ -270,6 +273,7 @@ impl Default for QuorumConfig {
             max_notification_ms: 60_000,
             leader_serves: true,
             commit_log_count: 500,
+            snapshot_size_factor: 0.33,
             force_snapshot_sync: false,
             snapshot_syncs_at_most: 10,
             diff_syncs_at_most: 100,

@@ -17,6 +17,7 @@ use super::snapshotter::Snapshotter;
 use crate::replica::{ConnId, Input, Output, Replica, Request, Shared};
 use crate::storage::Recovered;
 use crate::wire::proto::ConnectRequest;
+use crate::wire::quorum::Packet;
 use crate::zab::{self, Role, Ticket, Write};
 
 /// What happens to the member.
@@ -108,7 +109,7 @@ impl EventLoop {
             Event::Requests { requests, sent_ms } => self.requests(requests, sent_ms),
             Event::Disconnected(conn) => self.replica.handle(now, Input::Disconnected { conn }),
             Event::Peer(arrival) => {
-                if let Some(peers) = &self.peers {
+                if let Some(peers) = &mut self.peers {
                     peers.note(&arrival.input);
                 }
                 self.replica.handle(now, Input::Zab(arrival.input));
@@ -171,6 +172,7 @@ impl EventLoop {
                     }
                 }
                 Output::Zab(output) => {
+                    self.count_syncs(&output);
                     let shared = Arc::clone(&self.shared);
                     self.peers()?.carry_out(output, &shared)?;
                 }
@@ -199,6 +201,17 @@ impl EventLoop {
             }
         }
         Ok(())
+    }
+
+    /// How learners are brought up to date.
+    fn count_syncs(&self, output: &zab::Output) {
+        match output {
+            zab::Output::SendSnapshot { .. } => self.metrics.snapshots_sent.add(1),
+            zab::Output::Send { packet: Packet::Diff { .. } | Packet::Trunc { .. }, .. } => {
+                self.metrics.diffs_sent.add(1);
+            }
+            _ => {}
+        }
     }
 
     fn persist(&mut self, ticket: Ticket, write: Write) -> Result<(), Stopped> {

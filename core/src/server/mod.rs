@@ -19,6 +19,7 @@ mod disk_writer;
 mod error;
 mod event_loop;
 mod four_letter;
+mod history;
 mod listener;
 mod member_files;
 mod metrics;

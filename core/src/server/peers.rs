@@ -1,5 +1,5 @@
 //! The other members as the event loop deals with them: it carries out what consensus wants said, and keeps the snapshots that
-//! come from a leader until they are wanted. It never knows what a packet means.
+//! come from a leader until they are wanted. Of packets it knows only which one ends the history of a learner.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write as IoWrite};
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk_writer::{Change, disk};
 use super::event_loop::Event;
+use super::history::{HistoryReaders, Wanted};
 use super::member_files::MemberFiles;
 use super::quorum::{Quorum, SnapshotSource, SnapshotStore};
 use crate::replica::Shared;
@@ -16,6 +17,7 @@ use crate::storage::{self, ReceivedSnapshot, RecoverOptions, snapshot};
 use crate::tree::{CONFIG_PATH, DataTree, SnapshotCursor};
 use crate::wire::Zxid;
 use crate::wire::ensemble::Ensemble;
+use crate::wire::quorum::Packet;
 use crate::zab::{self, LinkId, Write};
 
 /// Ends the member's thread.
@@ -25,6 +27,9 @@ pub(super) struct Stopped;
 pub(super) struct Peers {
     quorum: Arc<Quorum>,
     received: Arc<ReceivedSnapshots>,
+    history: HistoryReaders,
+    /// `snapshotSizeFactor`.
+    history_per_snapshot: f64,
     /// None for a member without a file of its own.
     files: Option<MemberFiles>,
     /// Those in force.
@@ -35,10 +40,11 @@ impl Peers {
     pub(super) fn new(
         quorum: Arc<Quorum>,
         received: Arc<ReceivedSnapshots>,
+        (history, history_per_snapshot): (HistoryReaders, f64),
         files: Option<MemberFiles>,
         members: Ensemble,
     ) -> Self {
-        Peers { quorum, received, files, members }
+        Peers { quorum, received, history, history_per_snapshot, files, members }
     }
 
     /// The sockets.
@@ -46,12 +52,13 @@ impl Peers {
         Arc::clone(&self.quorum)
     }
 
-    /// Before the member is told of it: of a link that is gone no snapshot is wanted any more.
-    pub(super) fn note(&self, input: &zab::Input) {
-        if let zab::Input::LinkClosed { link } = input
-            && let Some(snapshot) = self.received.take(*link)
-        {
-            snapshot.discard();
+    /// Before the member is told of it: for a link that is gone nothing is read any more, and of it no snapshot is wanted.
+    pub(super) fn note(&mut self, input: &zab::Input) {
+        if let zab::Input::LinkClosed { link } = input {
+            self.history.forget(*link);
+            if let Some(snapshot) = self.received.take(*link) {
+                snapshot.discard();
+            }
         }
     }
 
@@ -59,10 +66,21 @@ impl Peers {
         match output {
             zab::Output::Notify { to, notification } => self.quorum.notify(to, &notification),
             zab::Output::Connect { leader } => self.quorum.connect(leader),
-            zab::Output::Send { link, packet } => self.quorum.send(link, &packet),
+            zab::Output::Send { link, packet } => {
+                if matches!(packet, Packet::NewLeader { .. }) {
+                    self.history.forget(link);
+                }
+                self.quorum.send(link, &packet);
+            }
             zab::Output::SendSnapshot { link, zxid } => {
                 tracing::info!(link, %zxid, "sending a snapshot to a learner that is too far behind");
                 self.quorum.send_snapshot(link, zxid, Box::new(Image::of(shared)));
+            }
+            zab::Output::ReadHistory { link, after, through } => {
+                // What a snapshot would be about now. The newest on disk may be long out of date.
+                let snapshot_bytes = shared.tree().approximate_data_size();
+                let bytes_at_most = (snapshot_bytes as f64 * self.history_per_snapshot) as u64;
+                self.history.read(link, Wanted { after, through, bytes_at_most });
             }
             zab::Output::Disconnect { link } => self.quorum.disconnect(link),
             zab::Output::MembersProposed(next) => {

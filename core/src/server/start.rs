@@ -15,6 +15,7 @@ use super::clock::Clock;
 use super::config::ConfigError;
 use super::disk_writer::{DiskTask, DiskWriter, disk, version_dir};
 use super::event_loop::{Event, EventLoop};
+use super::history::{HistoryReaders, LogPlace};
 use super::member_files::MemberFiles;
 use super::metrics::Metrics;
 use super::peers::{Peers, ReceivedSnapshots, members_shown};
@@ -85,12 +86,21 @@ async fn open_quorum(
     let snapshots = ReceivedSnapshots::new(version_dir(&config.data_dir), recover_options(config), events.clone());
     let snapshots = Arc::new(snapshots);
     // Who sends to a thread that has ended is stopped itself.
-    let inputs: Inputs = Arc::new(move |arrival| drop(events.send(Event::Peer(arrival))));
+    let arrivals = events.clone();
+    let inputs: Inputs = Arc::new(move |arrival| drop(arrivals.send(Event::Peer(arrival))));
     let store = Arc::clone(&snapshots);
     let quorum = Quorum::start(member.sockets.clone(), inputs, store).await?;
     let files = config.config_file.clone().zip(config.server_id).filter(|_| config.reconfig_enabled);
     let files = files.map(|(file, server_id)| MemberFiles::new(file, server_id));
-    Ok(Peers::new(Arc::new(quorum), snapshots, files, member.sockets.ensemble.clone()))
+    let quorum = Arc::new(quorum);
+    let place = LogPlace {
+        snapshot_dir: version_dir(&config.data_dir),
+        log_dir: version_dir(&config.data_log_dir),
+        max_entry_bytes: max_txn_bytes(config),
+    };
+    let readers = HistoryReaders::new(place, Arc::clone(&quorum), events);
+    let history = (readers, config.quorum.snapshot_size_factor);
+    Ok(Peers::new(quorum, snapshots, history, files, member.sockets.ensemble.clone()))
 }
 
 fn bind(address: SocketAddr, backlog: u32) -> std::io::Result<TcpListener> {

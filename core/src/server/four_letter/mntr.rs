@@ -145,7 +145,7 @@ fn file_descriptors() -> (Option<String>, Option<String>) {
     (open.ok(), most.map(str::to_owned))
 }
 
-fn counters(context: &Context) -> [(&'static str, u64); 17] {
+fn counters(context: &Context) -> [(&'static str, u64); 19] {
     let metrics = &context.metrics;
     let tallies = context.shared.tallies();
     [
@@ -165,6 +165,8 @@ fn counters(context: &Context) -> [(&'static str, u64); 17] {
         ("connection_request_count", metrics.connection_requests.get()),
         ("response_bytes", metrics.response_bytes.get()),
         ("stale_sessions_expired", tallies.expired_sessions()),
+        ("diff_count", metrics.diffs_sent.get()),
+        ("snap_count", metrics.snapshots_sent.get()),
         ("sync_processor_request_queued", metrics.disk_entries.get()),
     ]
 }

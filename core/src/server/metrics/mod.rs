@@ -38,6 +38,9 @@ pub(super) struct Metrics {
     pub(super) large_requests_rejected: Counter,
     pub(super) member_requests: Counter,
     pub(super) disk_entries: Counter,
+    /// Learners that were brought up to date by what they lacked, and by a snapshot.
+    pub(super) diffs_sent: Counter,
+    pub(super) snapshots_sent: Counter,
     /// Connections closed because they did not take what was queued for them.
     pub(super) slow_readers_closed: Counter,
     pub(super) response_sizes: Sizes,
@@ -89,7 +92,7 @@ impl Metrics {
         self.proposal_sizes.reset();
     }
 
-    fn counters(&self) -> [&Counter; 19] {
+    fn counters(&self) -> [&Counter; 21] {
         [
             &self.packets_received,
             &self.packets_sent,
@@ -109,6 +112,8 @@ impl Metrics {
             &self.large_requests_rejected,
             &self.member_requests,
             &self.disk_entries,
+            &self.diffs_sent,
+            &self.snapshots_sent,
             &self.slow_readers_closed,
         ]
     }

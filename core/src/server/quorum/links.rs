@@ -62,6 +62,10 @@ impl Links {
         }
     }
 
+    pub(super) fn waiting_bytes(&self, link: LinkId) -> Option<usize> {
+        self.get(link).map(|link| link.queue.waiting_bytes())
+    }
+
     pub(super) fn disconnect(&self, link: LinkId) {
         if let Some(link) = self.get(link) {
             link.closed.cancel();

@@ -147,6 +147,11 @@ impl Quorum {
         self.links.send_snapshot(link, zxid, source);
     }
 
+    /// Bytes of packets that wait to be sent on this link; `None` when it is gone.
+    pub fn waiting_bytes(&self, link: LinkId) -> Option<usize> {
+        self.links.waiting_bytes(link)
+    }
+
     /// [`crate::zab::Output::Disconnect`]. What still waits to be sent is dropped.
     pub fn disconnect(&self, link: LinkId) {
         self.links.disconnect(link);

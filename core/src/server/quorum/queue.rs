@@ -66,6 +66,11 @@ impl SendQueue {
         self.filled.notify_one();
     }
 
+    /// Bytes of packets that wait.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
     /// Takes what comes first, once there is something. For one task only.
     pub(super) async fn next(&self) -> Item {
         loop {
@@ -134,8 +139,10 @@ mod tests {
         let queue = SendQueue::new(2 * length);
         assert_eq!((queue.push(&ack(1)), queue.push(&ack(2)), queue.push(&ack(3))), (Ok(()), Ok(()), Err(Overflow)));
         assert!(!queue.is_empty());
+        assert_eq!(queue.waiting_bytes(), 3 * length);
         queue.next().await;
         assert!(queue.is_empty());
+        assert_eq!(queue.waiting_bytes(), 0);
         assert_eq!(queue.push(&ack(4)), Ok(()));
     }
 }

@@ -65,6 +65,7 @@ impl MemberSettings {
             max_notification_ms: quorum.max_notification_ms.into(),
             window_entries: quorum.commit_log_count as usize,
             window_bytes: WINDOW_BYTES,
+            reads_history: quorum.snapshot_size_factor > 0.0,
             force_snapshot_sync: quorum.force_snapshot_sync,
             snapshot_syncs_at_most: quorum.snapshot_syncs_at_most as usize,
             diff_syncs_at_most: quorum.diff_syncs_at_most as usize,

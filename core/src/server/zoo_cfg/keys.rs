@@ -67,6 +67,7 @@ const ACTED_ON: &[(&str, Set)] = &[
     ("fastleader.minNotificationInterval", |d, v| put(&mut d.config.quorum.min_notification_ms, v.int(1, MAX_INT))),
     ("fastleader.maxNotificationInterval", |d, v| put(&mut d.config.quorum.max_notification_ms, v.int(1, MAX_INT))),
     ("commitLogCount", |d, v| put(&mut d.config.quorum.commit_log_count, v.int(1, MAX_INT))),
+    ("snapshotSizeFactor", |d, v| put(&mut d.config.quorum.snapshot_size_factor, v.decimal())),
     ("forceSnapshotSync", |d, v| put(&mut d.config.quorum.force_snapshot_sync, v.boolean())),
     ("leader.maxConcurrentSnapSyncs", |d, v| put(&mut d.config.quorum.snapshot_syncs_at_most, v.int(1, MAX_INT))),
     ("leader.maxConcurrentDiffSyncs", |d, v| put(&mut d.config.quorum.diff_syncs_at_most, v.int(1, MAX_INT))),
@@ -115,7 +116,6 @@ enum Kind {
     Boolean,
     /// A number of at least this.
     AtLeast(i64),
-    Decimal,
     Text,
 }
 
@@ -138,7 +138,6 @@ const NOTED: &[(&[&str], Kind, &str)] = &[
     (&["syncEnabled", "observer.syncEnabled", "sslQuorum", "portUnification",
         "sslQuorumReloadCertFiles", "quorum.auth.enableSasl", "quorum.auth.serverRequireSasl", "quorum.auth.learnerRequireSasl",
         "multiAddress.reachabilityCheckEnabled", "tcpKeepAlive"], Kind::Boolean, ENSEMBLES),
-    (&["snapshotSizeFactor"], Kind::Decimal, ENSEMBLES),
     (&["quorum.auth.*", "oraclePath", "ensembleAuthName", "ssl.quorum.*"], Kind::Text, ENSEMBLES),
     (&["flushDelay", "maxWriteQueuePollTime", "maxBatchSize"], Kind::AtLeast(0), GROUP_COMMIT),
     (&["secureClientPort",
@@ -167,7 +166,6 @@ impl Kind {
         match self {
             Self::Boolean => value.boolean().map(drop),
             Self::AtLeast(min) => value.int(*min, i64::MAX).map(drop),
-            Self::Decimal => value.decimal().map(drop),
             Self::Text => Ok(()),
         }
     }

@@ -120,6 +120,8 @@ fn every_key_of_ensembles_sets_its_own_field() {
         ("fastleader.minNotificationInterval=9", |c| c.quorum.min_notification_ms = 9),
         ("fastleader.maxNotificationInterval=1000", |c| c.quorum.max_notification_ms = 1000),
         ("commitLogCount=600", |c| c.quorum.commit_log_count = 600),
+        ("snapshotSizeFactor=0.5", |c| c.quorum.snapshot_size_factor = 0.5),
+        ("snapshotSizeFactor=-1", |c| c.quorum.snapshot_size_factor = -1.0),
         ("forceSnapshotSync=true", |c| c.quorum.force_snapshot_sync = true),
         ("leader.maxConcurrentSnapSyncs=3", |c| c.quorum.snapshot_syncs_at_most = 3),
         ("leader.maxConcurrentDiffSyncs=4", |c| c.quorum.diff_syncs_at_most = 4),
@@ -270,7 +272,9 @@ fn a_member_s_settings_follow_from_its_configuration() {
         (member.zab.server_id, member.zab.tick_ms, member.zab.init_limit, member.zab.sync_limit),
         (2, 100, 10, 5)
     );
-    assert!(member.zab.force_snapshot_sync);
+    assert!(member.zab.force_snapshot_sync && member.zab.reads_history);
+    let off = MemberSettings::from_config(&read_as(2, &format!("{text}\nsnapshotSizeFactor=0")).unwrap()).unwrap();
+    assert!(!off.zab.reads_history);
     assert_eq!((member.zab.snapshot_syncs_at_most, member.zab.diff_syncs_at_most), (3, 4));
     assert_eq!((member.zab.window_entries, member.zab.ensemble.members.len()), (600, 3));
     assert!(member.quorums.are_met(|id| id < 3) && !member.quorums.are_met(|id| id < 2));
