@@ -24,17 +24,17 @@ async fn lose_and_regain(software: &Software) -> TestResult {
     assert_eq!(ensemble.member(4).health().map(|health| health.mode).as_deref(), Some("observer"));
     assert_eq!(ensemble.member(4).place().role, Role::Observer);
     let client = connect(&ensemble).await?;
-    client.create("/a", "1", CreateMode::Persistent).await?;
+    create(&client, "/a", "1").await?;
 
     let first = ensemble.wait_for_leader()?;
     ensemble.member_mut(first).kill9()?;
     let second = ensemble.wait_for_leader()?;
     assert_ne!(first, second);
-    client.create("/b", "2", CreateMode::Persistent).await?;
+    create(&client, "/b", "2").await?;
     ensemble.member(second).pause()?;
     ensemble.member_mut(first).start()?;
     let third = ensemble.wait("no other leads", |it| it.leader().filter(|id| *id != second))?;
-    client.create("/c", "3", CreateMode::Persistent).await?;
+    create(&client, "/c", "3").await?;
     ensemble.member(second).resume()?;
     ensemble.wait_until_all_serve()?;
     assert_ne!(second, third);
@@ -49,6 +49,19 @@ async fn lose_and_regain(software: &Software) -> TestResult {
     let there = client.get_children("/").await?;
     assert!(["a", "b", "c"].iter().all(|name| there.iter().any(|it| it == name)), "{there:?}");
     Ok(())
+}
+
+/// Until it is known to be there. A client of the member that is killed or paused may lose its connection at any moment, and with it
+/// the answer.
+async fn create(client: &Client, path: &str, data: &'static str) -> TestResult {
+    loop {
+        match client.create(path, data, CreateMode::Persistent).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.is_node_exists() => return Ok(()),
+            Err(error) if error.is_connection_loss() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 async fn connect(ensemble: &Ensemble) -> TestResult<Client> {
