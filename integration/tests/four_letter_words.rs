@@ -36,9 +36,9 @@ const LEFT_OUT: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "ensembles, which this version does not serve",
+        "ensembles, for which this is not counted",
         &[
-            "local_sessions", "proposal_count", "looking_count", "diff_count", "snap_count", "commit_count",
+            "local_sessions", "proposal_count", "looking_count", "commit_count",
             "learner_proposal_received_count", "learner_commit_received_count", "connection_revalidate_count",
             "revalidate_count", "quit_leading_due_to_disloyal_voter", "ensemble_auth_success", "ensemble_auth_fail",
             "ensemble_auth_skip", "leader_unavailable_time", "unavailable_time", "election_time", "follower_sync_time",

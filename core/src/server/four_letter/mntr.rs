@@ -164,9 +164,9 @@ fn counters(context: &Context) -> [(&'static str, u64); 19] {
         ("stale_replies", metrics.stale_replies.get()),
         ("connection_request_count", metrics.connection_requests.get()),
         ("response_bytes", metrics.response_bytes.get()),
-        ("stale_sessions_expired", tallies.expired_sessions()),
         ("diff_count", metrics.diffs_sent.get()),
         ("snap_count", metrics.snapshots_sent.get()),
+        ("stale_sessions_expired", tallies.expired_sessions()),
         ("sync_processor_request_queued", metrics.disk_entries.get()),
     ]
 }
