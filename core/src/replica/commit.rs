@@ -63,6 +63,8 @@ impl Replica {
             Origin::Request { conn, .. } if !self.leads() && moved(&record.txn) => {
                 self.outputs.push_back(Output::Close { conn });
             }
+            // A session that has ended is answered no more: its connection is about to be closed.
+            Origin::Request { conn, .. } if !closed && !self.connections.contains_key(&conn) => {}
             Origin::Request { conn, xid, op } => {
                 let frame = reply_to(xid, zxid, op, &record.txn, outcome);
                 self.shared.sink().reply(conn, frame, closed);

@@ -8,7 +8,10 @@ impl Replica {
     pub(super) fn role_changed(&mut self, role: Role) {
         self.role = role;
         // Whatever a leader's snapshot saw of later transactions was committed before the leader let this member serve.
-        self.is_exact |= role != Role::Looking;
+        if role != Role::Looking && !self.is_exact {
+            self.is_exact = true;
+            self.shared.tree_mut().forget_digests();
+        }
         self.proposes_no_more = false;
         match role {
             Role::Looking => self.stop_serving(),

@@ -279,7 +279,10 @@ impl Replay {
         Ok(())
     }
 
-    fn finish(self, mut report: RecoveryReport) -> Recovered {
+    fn finish(mut self, mut report: RecoveryReport) -> Recovered {
+        if !self.is_exact {
+            self.tree.forget_digests();
+        }
         report.znodes = self.tree.len();
         report.ephemerals = self.tree.ephemeral_count();
         report.sessions = self.sessions.len();
@@ -303,8 +306,11 @@ impl Replay {
         if let Some(expected) = self.expected.take_if(|expected| expected.zxid <= now) {
             // A snapshot whose digest is older than its own zxid says nothing about what it holds.
             if expected.zxid == now {
-                self.is_exact = expected.digest == self.tree.digest();
+                let was_exact = std::mem::replace(&mut self.is_exact, expected.digest == self.tree.digest());
                 if self.is_exact {
+                    if !was_exact {
+                        self.tree.forget_digests();
+                    }
                     self.digests.matched += 1;
                 } else {
                     // The reference reads the digest while it applies the next transaction, which znodes may show already.
@@ -329,7 +335,10 @@ impl Replay {
             *differed += 1;
         }
         // Once the tree is the one that was logged, it must stay so.
-        self.is_exact |= is_equal;
+        if is_equal && !self.is_exact {
+            self.is_exact = true;
+            self.tree.forget_digests();
+        }
     }
 
     fn count(&mut self, expected: u64) {

@@ -141,6 +141,12 @@ impl DataTree {
         self.digest
     }
 
+    /// Forgets the digests that were kept: those of a tree that came from a snapshot are no server's until everything is replayed
+    /// that the snapshot may have seen.
+    pub fn forget_digests(&mut self) {
+        self.digest_log = DigestLog::default();
+    }
+
     /// The digests after every 128th transaction, the last 1024 of them, oldest first (protocol §3.1, `hash`).
     pub fn digest_log(&self) -> impl Iterator<Item = (Zxid, u64)> {
         self.digest_log.entries()

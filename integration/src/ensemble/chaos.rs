@@ -72,6 +72,8 @@ pub fn run(software: &Software, prefix: &str, clients: usize, steps: usize, seed
         );
         logs.read_on(&ensemble)?;
     }
+    // A member forgets its digests when it ends: there must be one that all remember.
+    ensemble.wait_until_all_remember_a_digest()?;
     let clients = crowd.stop()?;
     ensemble.wait_until_they_agree_in_the_end()?;
     let snapshots = ensemble.members().iter().filter(|member| member.log().contains("plan=Snap")).count();

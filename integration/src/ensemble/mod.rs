@@ -176,6 +176,17 @@ impl Ensemble {
         Ok(zxid)
     }
 
+    /// Waits until each member that runs remembers the digest of a transaction that is yet to come. Needs clients that write.
+    pub fn wait_until_all_remember_a_digest(&mut self) -> io::Result<()> {
+        let since = self.members.iter().filter_map(|member| Some(member.health()?.zxid)).max().unwrap_or(Zxid::ZERO);
+        self.wait("not all members remember a digest", |ensemble| {
+            let mut running = ensemble.members.iter().filter(|member| member.pid().is_some());
+            let last =
+                |member: &Member| member.digests().ok()?.pop().and_then(|(at, _)| i64::from_str_radix(&at, 16).ok());
+            running.all(|member| last(member).is_some_and(|last| last > since.0)).then_some(())
+        })
+    }
+
     /// Waits until all members that run have the same last transaction and as many znodes. Returns the transaction.
     pub fn wait_for_one_state(&mut self) -> io::Result<Zxid> {
         self.wait("the members do not come to the same state", |ensemble| {
