@@ -138,23 +138,12 @@ impl Member {
     fn new() -> Self {
         let auth = AuthConfig::default();
         let config = Config {
-            server_id: 1,
-            tick_ms: 2_000,
-            min_session_timeout_ms: 4_000,
-            max_session_timeout_ms: 40_000,
-            digest_enabled: true,
-            close_session_txn_enabled: true,
             extended_types_enabled: true,
             enforce_quota: true,
             reconfig_enabled: true,
-            standalone_enabled: true,
-            leader_serves: true,
-            read_only_mode_enabled: false,
             max_txn_bytes: LIMIT,
-            container_check_interval_ms: 60_000,
-            container_max_per_minute: 10_000,
-            container_max_never_used_ms: 0,
             auth: auth.clone(),
+            ..Config::new(1)
         };
         let shared = Arc::new(Shared::new(DataTree::new(), BTreeMap::new(), Box::new(Nobody)));
         let now = Time { monotonic_ms: 0, wall_ms: 1_000 };

@@ -15,6 +15,23 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest frame taken from a server, in bytes.
 const MOST_RECEIVED: usize = 64 << 20;
 
+/// The content of the next frame; `input` keeps what was read behind it.
+///
+/// # Errors
+/// `UnexpectedEof` at the end of the stream, and whatever the stream says.
+pub fn receive(stream: &mut TcpStream, input: &mut BytesMut) -> io::Result<Bytes> {
+    let mut chunk = [0; 16 * 1024];
+    loop {
+        if let Some(content) = frame::take(input, MOST_RECEIVED).map_err(io::Error::other)? {
+            return Ok(content);
+        }
+        match stream.read(&mut chunk)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => input.extend_from_slice(&chunk[..read]),
+        }
+    }
+}
+
 /// A blocking connection.
 #[derive(Debug)]
 pub struct RawConnection {
@@ -82,16 +99,7 @@ impl RawConnection {
     /// # Errors
     /// `UnexpectedEof` when the server hangs up before it, `ConnectionReset` when it does so rudely.
     pub fn receive(&mut self) -> io::Result<Bytes> {
-        let mut chunk = [0; 16 * 1024];
-        loop {
-            if let Some(content) = frame::take(&mut self.input, MOST_RECEIVED).map_err(io::Error::other)? {
-                return Ok(content);
-            }
-            match self.stream.read(&mut chunk)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                read => self.input.extend_from_slice(&chunk[..read]),
-            }
-        }
+        receive(&mut self.stream, &mut self.input)
     }
 
     /// Waits until the server hangs up, reading past whatever it still sends; an error when it does not.

@@ -110,6 +110,31 @@ pub struct Config {
     pub auth: AuthConfig,
 }
 
+impl Config {
+    /// The defaults of the reference, with a tick of 2 s (protocol §4.2).
+    pub fn new(server_id: u8) -> Self {
+        Config {
+            server_id,
+            tick_ms: 2_000,
+            min_session_timeout_ms: 4_000,
+            max_session_timeout_ms: 40_000,
+            digest_enabled: true,
+            close_session_txn_enabled: true,
+            extended_types_enabled: false,
+            enforce_quota: false,
+            reconfig_enabled: false,
+            standalone_enabled: true,
+            leader_serves: true,
+            read_only_mode_enabled: false,
+            max_txn_bytes: 2 * crate::jute::DEFAULT_MAX_BUFFER,
+            container_check_interval_ms: 60_000,
+            container_max_per_minute: 10_000,
+            container_max_never_used_ms: 0,
+            auth: AuthConfig::default(),
+        }
+    }
+}
+
 /// Whom to answer when a transaction is applied.
 #[derive(Debug)]
 enum Origin {

@@ -55,25 +55,7 @@ struct Member {
 }
 
 fn config(server_id: u8) -> Config {
-    Config {
-        server_id,
-        tick_ms: 2_000,
-        min_session_timeout_ms: 4_000,
-        max_session_timeout_ms: 40_000,
-        digest_enabled: true,
-        close_session_txn_enabled: true,
-        extended_types_enabled: true,
-        enforce_quota: true,
-        reconfig_enabled: false,
-        standalone_enabled: true,
-        leader_serves: true,
-        read_only_mode_enabled: false,
-        max_txn_bytes: 1 << 20,
-        container_check_interval_ms: 60_000,
-        container_max_per_minute: 10_000,
-        container_max_never_used_ms: 0,
-        auth: AuthConfig::default(),
-    }
+    Config { extended_types_enabled: true, enforce_quota: true, ..Config::new(server_id) }
 }
 
 const CONN: ConnId = 7;

@@ -426,4 +426,35 @@ mod tests {
         }
         assert_eq!((replay.digests().mismatched, replay.digests().first_mismatch), (3, Some(Zxid(1))));
     }
+
+    /// Found by killing leaders under load: a member that had started from a snapshot told a digest, for a transaction that the
+    /// snapshot had partly seen, that no other member had.
+    #[test]
+    fn digests_of_a_tree_that_is_not_yet_whole_are_forgotten() {
+        let (mut tree, mut digests, mut entries) = (DataTree::with_seed(1), Vec::new(), Vec::new());
+        for zxid in 1..=300 {
+            let txn = if zxid == 1 { create("/p") } else { set(if zxid % 2 == 0 { "even" } else { "odd" }, zxid) };
+            let header = header(zxid.into(), &txn);
+            tree.apply(&header, &txn, &mut Vec::new());
+            digests.push(tree.digest());
+            let digest = Some(TxnDigest { version: DIGEST_VERSION, tree_digest: tree.digest() as i64 });
+            let bytes = TxnRecord { header, txn, digest }.to_bytes();
+            entries.push(LogEntry { zxid: Zxid(zxid.into()), bytes, offset: 0, path: Path::new("/log.1").into() });
+        }
+        // A snapshot of 1 that shows another znode, which the 200th transaction would have made: whole it is never.
+        let mut ahead = DataTree::with_seed(1);
+        for txn in [create("/p"), create("/q")] {
+            ahead.apply(&header(1, &txn), &txn, &mut Vec::new());
+        }
+        let replay = |image: Image| {
+            let mut replay = Replay::new(image);
+            entries[1..].iter().try_for_each(|entry| replay.apply(entry)).unwrap();
+            let recovered = replay.finish(RecoveryReport::default());
+            recovered.tree.digest_log().map(|(zxid, digest)| (zxid.0, digest)).collect::<Vec<_>>()
+        };
+        assert_eq!(replay(Image { tree: ahead, sessions: BTreeMap::new(), digest: None }), []);
+        // One whose znode is ahead is whole after the next transaction, and tells the digests from then on.
+        let image = Image { digest: None, ..image(0, "ahead") };
+        assert_eq!(replay(image), [(128, digests[127]), (256, digests[255])]);
+    }
 }

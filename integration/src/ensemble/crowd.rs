@@ -1,7 +1,7 @@
 //! Many clients at once, each in a thread with a connection to one member after the other. They do what comes to their minds on a few
 //! shared znodes, and write down everything that they did and saw.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,17 +9,16 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use menagerie_core::wire::{CreateMode, frame};
+use menagerie_core::wire::CreateMode;
 
 use crate::check::speaker::Came;
 use crate::check::{Action, Answer, ClientLog, Speaker};
+use crate::raw;
 
 /// A client that hears nothing for so long goes to another member.
 const SILENCE: Duration = Duration::from_millis(1_200);
 /// What clients ask for; the servers' ticks must allow it.
 const SESSION_MS: i32 = 8_000;
-/// The longest frame taken, in bytes.
-const MOST_RECEIVED: usize = 16 << 20;
 
 /// The clients.
 #[derive(Debug)]
@@ -81,16 +80,7 @@ impl Connection {
     }
 
     fn receive(&mut self) -> io::Result<Bytes> {
-        let mut chunk = [0; 16 * 1024];
-        loop {
-            if let Some(content) = frame::take(&mut self.input, MOST_RECEIVED).map_err(io::Error::other)? {
-                return Ok(content);
-            }
-            match self.stream.read(&mut chunk)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                read => self.input.extend_from_slice(&chunk[..read]),
-            }
-        }
+        raw::receive(&mut self.stream, &mut self.input)
     }
 }
 

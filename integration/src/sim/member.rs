@@ -39,23 +39,29 @@ pub struct Member {
     pub(super) wakes_at_ms: Option<u64>,
 }
 
+/// The limits of simulated members: short, and met by observers.
+pub fn quick(id: i64, ensemble: Ensemble) -> Config {
+    Config {
+        tick_ms: TICK_MS,
+        init_limit: 10,
+        sync_limit: 5,
+        finalize_ms: 20,
+        max_notification_ms: 1000,
+        snapshot_syncs_at_most: 1,
+        diff_syncs_at_most: 1,
+        ..Config::new(id, ensemble)
+    }
+}
+
 impl Member {
     /// A member that has never run.
     pub fn new(id: i64, ensemble: Ensemble, options: &Options) -> Self {
         let config = Config {
-            tick_ms: TICK_MS,
-            init_limit: 10,
-            sync_limit: 5,
-            finalize_ms: 20,
-            max_notification_ms: 1000,
             window_entries: WINDOW,
             reads_history: options.reads_history,
             force_snapshot_sync: options.forces_snapshots,
-            // Observers meet them.
-            snapshot_syncs_at_most: 1,
-            diff_syncs_at_most: 1,
             read_members: Some(members::read),
-            ..Config::new(id, ensemble)
+            ..quick(id, ensemble)
         };
         Member {
             id,

@@ -10,13 +10,18 @@
 //! | [`world`] | the queue of events and the loop |
 //! | [`member`] | the caller of one `Peer`: what a server's shell owes it, done right or, for a planted bug, wrong |
 //! | [`members`] | changes of members |
+//! | [`agenda`] | what is to happen |
 //! | [`disk`] | writes that are durable later, and forgotten in a crash before |
 //! | [`network`] | links and partitions |
 //! | [`nemesis`] | when which fault happens |
 //! | [`oracle`] | what must always hold |
+//! | [`planted`] | the names of planted bugs |
+//! | [`command`] | the command line |
 //! | [`service`] | whole members with clients, in the same manner |
 //! | [`sabotage`] | planted bugs |
 
+pub mod agenda;
+pub mod command;
 pub mod disk;
 pub mod member;
 pub mod members;
@@ -24,6 +29,7 @@ pub mod nemesis;
 pub mod network;
 pub mod options;
 pub mod oracle;
+pub mod planted;
 pub mod sabotage;
 pub mod service;
 pub mod world;

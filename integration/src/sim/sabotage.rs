@@ -8,6 +8,8 @@ use menagerie_core::wire::Zxid;
 use menagerie_core::wire::quorum::{Notification, Packet};
 use menagerie_core::zab::Write;
 
+use super::planted;
+
 /// A planted bug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sabotage {
@@ -106,8 +108,7 @@ impl Sabotage {
 
 impl fmt::Display for Sabotage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::ALL.iter().find(|(bug, _)| bug == self).map_or("", |(_, name)| name);
-        f.write_str(name)
+        f.write_str(planted::name_of(&Self::ALL, self))
     }
 }
 
@@ -115,8 +116,6 @@ impl FromStr for Sabotage {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let names = Self::ALL.map(|(_, name)| name).join(", ");
-        let found = Self::ALL.into_iter().find(|(_, name)| *name == text);
-        found.map(|(bug, _)| bug).ok_or_else(|| format!("there is no planted bug `{text}`; there are {names}"))
+        planted::named(&Self::ALL, text)
     }
 }

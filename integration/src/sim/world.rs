@@ -1,6 +1,6 @@
 //! The queue of events and the loop: virtual time, members, network, faults, and clients that propose.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 use menagerie_core::wire::Zxid;
@@ -8,6 +8,7 @@ use menagerie_core::wire::ensemble::Ensemble;
 use menagerie_core::wire::quorum::{Notification, Packet, ServerState};
 use menagerie_core::zab::{Input, LinkId, Output, Peer, Quorum, Role, Ticket, Write};
 
+use super::agenda::Agenda;
 use super::disk::Txn;
 use super::member::Member;
 use super::members;
@@ -21,7 +22,7 @@ use super::sabotage::Sabotage;
 const TRACE_LINES: usize = 4000;
 
 /// What a run was like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Default, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
     /// How many events there were.
     pub events: u64,
@@ -64,8 +65,7 @@ pub struct World {
     options: Options,
     rng: fastrand::Rng,
     now_ms: u64,
-    queue: BTreeMap<(u64, u64), Event>,
-    sequence: u64,
+    agenda: Agenda<Event>,
     members: Vec<Member>,
     network: Network,
     oracle: Oracle,
@@ -92,8 +92,7 @@ impl World {
         World {
             rng: fastrand::Rng::with_seed(options.seed),
             now_ms: 0,
-            queue: BTreeMap::new(),
-            sequence: 0,
+            agenda: Agenda::default(),
             members,
             network: Network::default(),
             oracle: Oracle::new(Quorum::of(&ensemble)),
@@ -140,17 +139,11 @@ impl World {
     }
 
     fn schedule(&mut self, delay_ms: u64, event: Event) {
-        self.sequence += 1;
-        self.queue.insert((self.now_ms + delay_ms, self.sequence), event);
+        self.agenda.plan(self.now_ms + delay_ms, event);
     }
 
     fn run_until(&mut self, end_ms: u64) -> Result<(), Violation> {
-        while let Some(entry) = self.queue.first_entry() {
-            let at_ms = entry.key().0;
-            if at_ms > end_ms {
-                break;
-            }
-            let event = entry.remove();
+        while let Some((at_ms, event)) = self.agenda.next_until(end_ms) {
             self.now_ms = at_ms;
             self.events += 1;
             if self.options.trace && !matches!(event, Event::Wake(_)) {

@@ -472,3 +472,26 @@ fn a_learner_is_told_of_a_session_after_everything_proposed_before() {
     ensemble.settle();
     assert!(ensemble.members[&leader].replica.verdicts.is_empty());
 }
+
+/// Simulation of the service, seed 601356: behind the refusal of a write a read was answered too, for a session that had ended.
+#[test]
+fn a_connection_whose_session_has_ended_is_answered_no_more() {
+    let mut ensemble = Ensemble::new();
+    let (leader, follower) = (ensemble.leader(), ensemble.follower());
+    let session = ensemble.connect(follower, CONN, 0).unwrap().session_id;
+    let ends_ms = ensemble.members[&leader].replica.session_buckets()[0].0;
+    while ensemble.now.monotonic_ms + 100 < ends_ms {
+        ensemble.pass(100);
+    }
+    ensemble.now.monotonic_ms = ends_ms;
+    let now = ensemble.now;
+    // The leader proposes the session's end. The follower does not know yet, and asks for more.
+    ensemble.input(leader, Input::Tick);
+    let member = ensemble.member(follower);
+    member.now = now;
+    member.send(CONN, session, OpCode::Create, &create("/late", 0));
+    ensemble.settle();
+    assert!(ensemble.was_closed(follower, CONN));
+    assert_eq!(ensemble.codes(follower), [0; 0], "nothing is told but that it is closed");
+    ensemble.assert_equal();
+}

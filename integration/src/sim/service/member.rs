@@ -16,11 +16,10 @@ use super::connection::{Connection, Told};
 use super::options::{Options, Sabotage};
 use super::world::Event;
 use crate::sim::disk::{Disk, Txn};
+use crate::sim::member::{TICK_MS, quick};
 
 /// How many transactions a member keeps in memory for others: few, so that snapshots are needed often.
 const WINDOW: usize = 12;
-/// The tick, in milliseconds.
-pub const TICK_MS: u64 = 100;
 
 /// One member of the simulated ensemble.
 pub struct Member {
@@ -75,19 +74,11 @@ impl Member {
     /// A member that has never run.
     pub fn new(id: i64, ensemble: Ensemble, options: &Options) -> Self {
         let zab = zab::Config {
-            tick_ms: TICK_MS,
-            init_limit: 10,
-            sync_limit: 5,
-            finalize_ms: 20,
-            max_notification_ms: 1000,
             window_entries: WINDOW,
             reads_history: options.reads_history,
             force_snapshot_sync: options.forces_snapshots,
-            // Observers meet them.
-            snapshot_syncs_at_most: 1,
-            diff_syncs_at_most: 1,
             read_members: Some(replica::members_in),
-            ..zab::Config::new(id, ensemble)
+            ..quick(id, ensemble)
         };
         Member {
             id,
@@ -233,22 +224,13 @@ pub fn last_of(log: &[Txn]) -> Zxid {
 
 fn config(server_id: u8) -> Config {
     Config {
-        server_id,
         tick_ms: TICK_MS,
         min_session_timeout_ms: 200,
         max_session_timeout_ms: 10_000,
-        digest_enabled: true,
-        close_session_txn_enabled: true,
         extended_types_enabled: false,
         enforce_quota: false,
         reconfig_enabled: true,
-        standalone_enabled: true,
-        leader_serves: true,
-        read_only_mode_enabled: false,
-        max_txn_bytes: 1 << 20,
-        container_check_interval_ms: 60_000,
-        container_max_per_minute: 10_000,
-        container_max_never_used_ms: 0,
         auth: AuthConfig { skip_acl: true, ..AuthConfig::default() },
+        ..Config::new(server_id)
     }
 }

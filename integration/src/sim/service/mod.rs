@@ -29,6 +29,7 @@ pub mod oracle;
 pub mod world;
 
 pub use super::oracle::Violation;
+pub use command::Service;
 pub use options::{Options, Sabotage};
 pub use world::{Report, World};
 

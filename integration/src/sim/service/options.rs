@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::sim::planted;
+
 /// A bug that is planted, around the members and never in them, to see whether it is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sabotage {
@@ -52,8 +54,7 @@ impl Sabotage {
 
 impl fmt::Display for Sabotage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::ALL.iter().find(|(bug, _)| bug == self).map_or("", |(_, name)| name);
-        f.write_str(name)
+        f.write_str(planted::name_of(&Self::ALL, self))
     }
 }
 
@@ -61,9 +62,7 @@ impl FromStr for Sabotage {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let names: Vec<&str> = Self::ALL.iter().map(|(_, name)| *name).collect();
-        let found = Self::ALL.iter().find(|(_, name)| *name == text).map(|(bug, _)| *bug);
-        found.ok_or_else(|| format!("there is no planted bug `{text}`; there are {}", names.join(", ")))
+        planted::named(&Self::ALL, text)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The queue of events and the loop: virtual time, members, network, faults and clients.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 use menagerie_core::replica::ConnId;
@@ -17,6 +17,7 @@ use super::operator::Operator;
 use super::options::{Options, Sabotage};
 use super::oracle::{Oracle, broken};
 use crate::check::{self, History};
+use crate::sim::agenda::Agenda;
 use crate::sim::disk::Txn;
 use crate::sim::network::{MemberIndex, Network};
 
@@ -115,8 +116,7 @@ pub struct World {
     pub rng: fastrand::Rng,
     /// The time, in milliseconds.
     pub now_ms: u64,
-    queue: BTreeMap<(u64, u64), Event>,
-    sequence: u64,
+    agenda: Agenda<Event>,
     /// The members.
     pub members: Vec<Member>,
     /// What is between them.
@@ -150,8 +150,7 @@ impl World {
         World {
             rng: fastrand::Rng::with_seed(options.seed),
             now_ms: 0,
-            queue: BTreeMap::new(),
-            sequence: 0,
+            agenda: Agenda::default(),
             members,
             network: Network::default(),
             oracle: Oracle::new(Quorum::of(&ensemble)),
@@ -219,17 +218,11 @@ impl World {
 
     /// Something happens later.
     pub fn schedule(&mut self, delay_ms: u64, event: Event) {
-        self.sequence += 1;
-        self.queue.insert((self.now_ms + delay_ms, self.sequence), event);
+        self.agenda.plan(self.now_ms + delay_ms, event);
     }
 
     fn run_until(&mut self, end_ms: u64) -> Result<(), Violation> {
-        while let Some(entry) = self.queue.first_entry() {
-            let at_ms = entry.key().0;
-            if at_ms > end_ms {
-                break;
-            }
-            let event = entry.remove();
+        while let Some((at_ms, event)) = self.agenda.next_until(end_ms) {
             self.now_ms = at_ms;
             self.events += 1;
             self.note(&event);
