@@ -68,6 +68,32 @@ async fn behind_and_wiped(pairing: &Pairing) -> TestResult {
     Ok(())
 }
 
+/// More than a leader of ours keeps in memory, and less than a snapshot is worth.
+#[tokio::test(flavor = "multi_thread")]
+async fn theirs_far_behind_is_sent_the_log_that_ours_has_on_disk() -> TestResult {
+    let Some(both) = Both::find()? else { return Ok(()) };
+    let _turn = TURN.lock().await;
+    let pairing = &PAIRINGS[0];
+    let mut ensemble = block_in_place(|| pairing.start(pairing.plan(&both)?.set("snapshotSizeFactor", "100000")))?;
+    let learner = pairing.speaker(&ensemble)?;
+    let leader = block_in_place(|| ensemble.wait_for_leader())?;
+    let client = connect(&ensemble, &ensemble.ids()).await?;
+    client.create("/node", "", CreateMode::Persistent).await?;
+    write(&client, 10).await?;
+    block_in_place(|| ensemble.member_mut(learner).terminate())?;
+    write(&client, 2_000).await?;
+    assert_eq!(come_back(&mut ensemble, learner)?, Sync::Diff);
+    assert!(
+        ensemble.member(leader).log().contains("brought up to date from the log on disk"),
+        "{}",
+        ensemble.log_ends()
+    );
+    // Every 128th transaction is remembered with its digest.
+    write(&client, 130).await?;
+    block_in_place(|| ensemble.wait_until_they_agree())?;
+    Ok(())
+}
+
 /// The leader logs what no other has, and dies. Others go on without it, and it has to forget.
 async fn cut_off(pairing: &Pairing) -> TestResult {
     let Some(both) = Both::find()? else { return Ok(()) };
