@@ -240,7 +240,7 @@ pub struct QuorumConfig {
     pub bind_attempts: u32,
     /// `cnxTimeout`, in milliseconds: how long a dial of an election port may take.
     pub connect_timeout_ms: u32,
-    /// `connectToLearnerMasterLimit`, in ticks: how long a learner may take to reach its leader. `None`: `initLimit`.
+    /// `connectToLearnerMasterLimit`, in ticks: how long a dial of the leader may take. `None`: `initLimit`.
     pub leader_connect_limit_ticks: Option<u32>,
     /// `fastleader.minNotificationInterval`, in milliseconds: how long a vote that has a quorum waits for a better one.
     pub min_notification_ms: u32,

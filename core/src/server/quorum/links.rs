@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::link::{self, Direction};
@@ -19,9 +17,6 @@ use crate::wire::Zxid;
 use crate::wire::quorum::Packet;
 use crate::zab::{Input, LinkId, ServerId};
 
-/// How often the leader is dialled, and the pause in between: it may not listen yet (protocol §5.4).
-const ATTEMPTS: u32 = 5;
-const PAUSE: Duration = Duration::from_millis(100);
 /// Links that may be open at once; each can make this member hold some memory.
 const LINKS_AT_MOST: usize = 256;
 
@@ -102,19 +97,9 @@ impl Links {
         });
     }
 
+    /// Once: when to try again, consensus knows.
     async fn dial(&self, leader: ServerId) -> io::Result<TcpStream> {
-        let deadline = Instant::now() + self.shared.settings.leader_timeout;
-        let mut attempt = 1;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match dial::first(self.shared.book.quorum(leader), left).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) if attempt == ATTEMPTS || left <= PAUSE => return Err(error),
-                Err(error) => tracing::debug!(leader, attempt, %error, "the leader does not answer yet"),
-            }
-            attempt += 1;
-            tokio::time::sleep(PAUSE).await;
-        }
+        dial::first(self.shared.book.quorum(leader), self.shared.settings.leader_timeout).await
     }
 
     fn open(self: &Arc<Self>, stream: TcpStream, direction: Direction, opened: impl FnOnce(LinkId) -> Input) {

@@ -30,7 +30,7 @@ pub struct Settings {
     pub greeting_timeout: Duration,
     /// `initLimit` as time: how long the first packet of a link may take.
     pub init_timeout: Duration,
-    /// `connectToLearnerMasterLimit` as time: how long all attempts to dial the leader may take.
+    /// `connectToLearnerMasterLimit` as time: how long a dial of the leader may take.
     pub leader_timeout: Duration,
     /// The longest packet of the quorum port, in bytes.
     pub max_packet_bytes: usize,

@@ -140,7 +140,7 @@ async fn hostile_bytes_close_their_own_link_alone() {
 }
 
 #[tokio::test]
-async fn a_leader_that_does_not_listen_yet_is_dialled_again_and_one_that_never_does_is_reported() {
+async fn a_leader_that_does_not_listen_and_one_that_is_no_member_are_reported() {
     let network = network();
     let mut learner = Watched::start(settings(1, &ensemble(&network, 2))).await;
     learner.quorum.connect(2);
